@@ -1,0 +1,81 @@
+"""Names to modules: the file is the registration.
+
+A method is a file in `methods/`, a data set a file in `harness/datasets/`, a metric a file in `harness/metrics/`; its
+name is the file's name. Other packages add to a kind through the entry-point group `upbench.<kind>`.
+Listing names imports nothing, so it costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import importlib.util
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from harness.errors import UserError, nearest
+
+PACKAGES = {
+    "methods": "methods",
+    "datasets": "harness.datasets",
+    "metrics": "harness.metrics",
+    "figures": "reports.figures",
+    "tables": "reports.tables",
+}
+
+
+@functools.cache
+def _files(kind: str) -> dict[str, Path]:
+    spec = importlib.util.find_spec(PACKAGES[kind])
+    folders = [Path(p) for p in spec.submodule_search_locations]
+    return {f.stem: f for d in folders for f in sorted(d.glob("*.py")) if not f.stem.startswith("_")}
+
+
+@functools.cache
+def _plugins(kind: str) -> dict[str, object]:
+    return {point.name: point for point in entry_points(group=f"upbench.{kind}")}
+
+
+def names(kind: str) -> list[str]:
+    """Known names of a kind (`methods`, `datasets`, `metrics`, `figures`, `tables`), sorted."""
+    return sorted({**_files(kind), **_plugins(kind)})
+
+
+def source(kind: str, name: str) -> Path:
+    """The file that holds `name`."""
+    if name in _files(kind):
+        return _files(kind)[name]
+    if name in _plugins(kind):
+        return Path(importlib.util.find_spec(_plugins(kind)[name].module).origin)
+    path = Path(name)
+    if name.endswith(".py") and path.is_file():
+        return path.resolve()
+    raise UserError(
+        f"unknown {kind[:-1]} '{name}'", expected=f"one of {', '.join(names(kind))}", nearest=nearest(name, names(kind))
+    )
+
+
+@functools.cache
+def find(kind: str, name: str) -> ModuleType:
+    """Import the module of `name`; `name` may also be the path of a Python file.
+
+    Raises:
+        UserError: no such name, with the nearest known one.
+    """
+    file = source(kind, name)
+    if name in _files(kind):
+        return importlib.import_module(f"{PACKAGES[kind]}.{name}")
+    if name in _plugins(kind):
+        return importlib.import_module(_plugins(kind)[name].module)
+    spec = importlib.util.spec_from_file_location(f"upbench_{kind}_{file.stem}", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def summary(kind: str, name: str) -> str:
+    """First line of the docstring of `name`, read without importing it."""
+    text = ast.get_docstring(ast.parse(source(kind, name).read_text(encoding="utf-8"))) or ""
+    return text.split("\n", 1)[0]
