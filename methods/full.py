@@ -1,0 +1,29 @@
+"""Full fine-tuning: every weight of the chosen towers is trained."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from harness.clip import Backbone, Shape
+from harness.method import Towers, options
+
+
+@options
+class Method:
+    towers: Towers = "both"
+
+    reference: ClassVar[str] = "https://arxiv.org/abs/2103.00020"
+    identity: ClassVar[bool] = True
+    turns: ClassVar[tuple[str, ...]] = ()
+    adds: ClassVar[bool] = False
+
+    def attach(self, backbone: Backbone) -> None:
+        for tower in backbone.towers:
+            tower.requires_grad_(self.towers in ("both", tower.name))
+
+    def parameters(self, shape: Shape) -> int:
+        with torch.device("meta"):
+            towers = Backbone(shape).towers
+        return sum(p.numel() for t in towers if self.towers in ("both", t.name) for p in t.parameters())
