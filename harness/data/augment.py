@@ -1,0 +1,196 @@
+"""Augmentation of whole batches as tensor operations, a pure function of (seed, epoch, index) for every sample.
+
+The presets follow IRRA (Jiang & Ye, CVPR 2023), whose training transform is flip, pad and crop, normalise, erase:
+
+    none         normalise only
+    flip         mirror with probability 1/2
+    irra         flip; pad with black and crop at random; erase a rectangle with probability 1/2
+    irra_mean    irra, erasing with the mean colour
+    irra_colour  irra, after jitter of brightness, contrast and saturation
+
+`irra` erases with the value `mean` *after* normalisation, as the released code does; the mean colour would be 0 there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.data import draws
+from harness.errors import UserError, nearest
+
+CHUNK = 8  # images on a CPU at a time, so that all steps after the first find them in its cache
+ATTEMPTS = 10  # to find a rectangle that fits, as in torchvision
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What is done to an image."""
+
+    flip: bool = False
+    pad: int = 0  # pixels of black on every side of an image of height 384; in proportion for other heights
+    erase: str | None = (
+        None  # None, or with what: "mean" (the value `mean` after normalisation) or "colour" (its colour)
+    )
+    jitter: float = 0.0  # factors of brightness, contrast and saturation are uniform in 1 -+ jitter
+
+
+PRESETS = {
+    "none": Preset(),
+    "flip": Preset(flip=True),
+    "irra": Preset(flip=True, pad=10, erase="mean"),
+    "irra_mean": Preset(flip=True, pad=10, erase="colour"),
+    "irra_colour": Preset(flip=True, pad=10, erase="mean", jitter=0.2),
+}
+ERASE_SHARE = (0.02, 0.4)  # of the image's area
+ERASE_RATIO = (0.3, 3.3)  # height over width, uniform in its logarithm
+
+
+def padding(preset: Preset, height: int) -> int:
+    """Pixels of padding for images of `height` pixels."""
+    return max(1, math.floor(preset.pad * height / 384 + 0.5)) if preset.pad else 0
+
+
+def prepare(
+    images: Tensor,
+    preset: str,
+    mean: Sequence[float],
+    std: Sequence[float],
+    seed: int,
+    epoch: int,
+    index: Tensor,
+    pad: int | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Augment and normalise a batch.
+
+    Args:
+        images: uint8 [B, H, W, 3], on any device.
+        preset: A name in `PRESETS`.
+        mean: Three channel means in 0..1.
+        std: Three channel standard deviations in 0..1.
+        seed: The trial's seed.
+        epoch: The epoch.
+        index: int64 [B], the samples' numbers in the training set.
+        pad: Padding in pixels instead of the preset's.
+        out: float32 [B, 3, H, W] to write to; in large batches a new buffer costs more than the arithmetic.
+
+    Returns:
+        float32 [B, 3, H, W]: every image depends on itself and (seed, epoch, its index) only.
+
+    Raises:
+        UserError: unknown preset.
+    """
+    if preset not in PRESETS:
+        raise UserError(
+            f"unknown augmentation '{preset}'",
+            expected=f"one of {', '.join(PRESETS)}",
+            nearest=nearest(preset, PRESETS),
+        )
+    plan, (count, height, width, _) = PRESETS[preset], images.shape
+    pad = padding(plan, height) if pad is None else pad
+    u = draws.uniform(draws.IMAGE, seed, epoch, index.to(images.device), 7 + 4 * ATTEMPTS)
+    flip, down, right, factors, erase = u[:, 0], u[:, 1], u[:, 2], u[:, 3:6], u[:, 6:]
+    box = rectangles(erase, height, width) if plan.erase else None
+    affine, zero = _affine(mean, std, plan), torch.zeros((), device=images.device)
+    out = torch.empty(count, 3, height, width, device=images.device) if out is None else out
+    step = CHUNK if images.device.type == "cpu" else max(count, 1)
+    for part in (slice(i, i + step) for i in range(0, count, step)):
+        planes = images[part].permute(0, 3, 1, 2)
+        if plan.jitter:
+            planes = _jitter(planes, 1 + plan.jitter * (2 * factors[part] - 1))
+        if pad:
+            planes = _crop(planes, pad, draws.below(down[part], 2 * pad + 1), draws.below(right[part], 2 * pad + 1))
+        if plan.flip:
+            planes = planes.contiguous()
+            # Bits of the one or the other; choosing bytes with `where` is several times slower on a CPU.
+            mirrored = (flip[part] < 0.5).view(-1, 1, 1, 1).to(torch.uint8) * 255
+            planes = planes ^ ((planes ^ planes.flip(3)) & mirrored)
+        base = zero
+        if box is not None:
+            inside = _inside(box[part], height, width)
+            planes, base = planes & ~inside, inside[:, 0].float() / 255
+        for channel, (scale, shift, value) in enumerate(affine):
+            # Erased pixels are black here, so what is added alone decides their value.
+            added = torch.add(zero + shift, base, alpha=value - shift)
+            result = out[part, channel].copy_(planes[:, channel])
+            torch.add(added, result, alpha=scale, out=result)
+    return out
+
+
+def _affine(mean: Sequence[float], std: Sequence[float], plan: Preset) -> list[tuple[float, float, float]]:
+    """Of each channel: scale and shift that normalise a pixel in 0..255, and the value of erased pixels."""
+    return [(1 / (255 * s), -m / s, m if plan.erase == "mean" else 0.0) for m, s in zip(mean, std, strict=True)]
+
+
+def _crop(planes: Tensor, pad: int, top: Tensor, left: Tensor) -> Tensor:
+    """Pad [b, 3, H, W] with black and cut it to its size again at (top, left).
+
+    Every row of the result is a run of W bytes in the padded buffer, so one `index_select` of rows does it.
+    """
+    count, channels, height, width = planes.shape
+    tall, wide = height + 2 * pad, width + 2 * pad
+    padded = planes.new_zeros(count, channels, tall, wide)
+    padded[:, :, pad : pad + height, pad : pad + width] = planes
+    image = torch.arange(count * channels, device=planes.device).view(count, channels, 1) * (tall * wide)
+    row = (top.view(-1, 1) + torch.arange(height, device=planes.device)) * wide + left.view(-1, 1)
+    starts = (image + row.unsqueeze(1)).flatten()
+    return padded.flatten().unfold(0, width, 1).index_select(0, starts).view(count, channels, height, width)
+
+
+def rectangles(u: Tensor, height: int, width: int) -> Tensor:
+    """Rectangles to erase, int64 [B, 4]: top, left, height, width; height 0 where nothing is erased.
+
+    Random erasing (Zhong et al., AAAI 2020, algorithm 1) with probability 1/2: of `ATTEMPTS` draws of area and ratio
+    the first that fits into the image is taken.
+
+    Args:
+        u: float32 [B, 1 + 4 * ATTEMPTS] in [0, 1): whether to erase; areas; ratios; tops; lefts.
+        height: Of the image, in pixels.
+        width: Of the image, in pixels.
+    """
+    chosen, (area, ratio, top, left) = u[:, 0] < 0.5, u[:, 1:].double().chunk(4, dim=1)
+    area = (ERASE_SHARE[0] + area * (ERASE_SHARE[1] - ERASE_SHARE[0])) * height * width
+    low, high = math.log(ERASE_RATIO[0]), math.log(ERASE_RATIO[1])
+    ratio = (low + ratio * (high - low)).exp()
+    tall, wide = (area * ratio).sqrt().round().long(), (area / ratio).sqrt().round().long()
+    fits = (tall < height) & (wide < width)
+    first = fits.to(torch.uint8).argmax(dim=1, keepdim=True)
+    tall, wide, top, left = (v.gather(1, first).squeeze(1) for v in (tall, wide, top, left))
+    tall = torch.where(chosen & fits.any(dim=1), tall, 0)
+    return torch.stack((draws.below(top, height - tall + 1), draws.below(left, width - wide + 1), tall, wide), dim=1)
+
+
+def _inside(box: Tensor, height: int, width: int) -> Tensor:
+    """255 inside the rectangle of each image and 0 outside, uint8 [b, 1, H, W]."""
+    top, left, tall, wide = (v.view(-1, 1) for v in box.unbind(1))
+    rows, columns = torch.arange(height, device=box.device), torch.arange(width, device=box.device)
+    rows, columns = (rows >= top) & (rows < top + tall), (columns >= left) & (columns < left + wide)
+    # The product of bytes is vectorised on a CPU, that of truth values is not.
+    rows, columns = (v.to(torch.uint8) * 255 for v in (rows, columns))
+    return (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
+
+
+GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+def _jitter(planes: Tensor, factors: Tensor) -> Tensor:
+    """Brightness, contrast and saturation of uint8 [b, 3, H, W] times `factors` [b, 3], in this order.
+
+    As in torchvision: blend with black, with the mean grey of the image, with the grey image, and clip after each.
+    """
+    brightness, contrast, saturation = (f.view(-1, 1, 1, 1) for f in factors.unbind(1))
+
+    def grey() -> Tensor:
+        return sum(weight * x[:, c : c + 1] for c, weight in enumerate(GREY))
+
+    x = planes.to(torch.float32, memory_format=torch.contiguous_format).mul_(brightness).clamp_(0, 255)
+    level = (1 - contrast) * grey().mean(dim=(2, 3), keepdim=True)
+    x = x.mul_(contrast).add_(level).clamp_(0, 255)
+    level = (1 - saturation) * grey()
+    x = x.mul_(saturation).add_(level).clamp_(0, 255)
+    return x.round_().to(torch.uint8)

@@ -1,0 +1,212 @@
+"""Exact ranks of the matching gallery items, which is all that R@k, mAP and mINP need.
+
+The score of a query and a gallery item is the cosine similarity of their embeddings. Ties are broken against the model:
+an item of another identity with an equal score ranks before a match, so a model that gives everything the same
+embedding scores the worst, and nothing depends on the order of the gallery. Matches of one query take different ranks.
+
+Scores are exact. Normalised embeddings are rounded to multiples of 2^-26, and then no sum of products of two of them
+needs more than the 53 bits of a float64, in whatever order it is taken. So the ranks are the same, bit for bit, for
+every order of queries and gallery, block size, number of threads and device. On a CPU the product is taken in float32
+first, and only where two scores are too near to tell apart is it taken again in float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.errors import DataError
+
+GRID = 2.0**26
+NOISE = 2e-7  # two float32 scores nearer than this, or than 6 times the largest error seen, are compared in float64
+SAMPLE = 64  # scores of a block whose error is measured
+DENSE = 1 << 15  # near pairs in a block above which whole rows are taken again instead of pairs
+CELLS = 1 << 23  # scores held at a time
+NEAR = 1 << 19  # of them searched at a time for near pairs, few enough for the cache
+COMPARE = {"cpu": 1, "cuda": 64}  # up to so many matches per query comparing each is faster than sorting the row
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """Ranks of all matches of all queries; 1 is the best.
+
+    Attributes:
+        values: int64 [sum of matches], ascending within a query.
+        offsets: int64 [Q + 1]; the ranks of query q are `values[offsets[q] : offsets[q + 1]]`.
+        gallery: Number of gallery items.
+        unmatched: int64, queries without a match in the gallery; metrics leave them out, reports count them.
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+    gallery: int
+    unmatched: np.ndarray
+
+    @property
+    def queries(self) -> int:
+        """Number of matched queries, M."""
+        return len(self.matched)
+
+    @property
+    def positives(self) -> np.ndarray:
+        """Matches of each matched query, int64 [M]."""
+        return np.diff(self.offsets)[self.matched]
+
+    @property
+    def matched(self) -> np.ndarray:
+        """Queries with a match, int64 [M], in order; metrics have one value for each of them."""
+        return np.flatnonzero(np.diff(self.offsets))
+
+    @property
+    def first(self) -> np.ndarray:
+        """Rank of the best match of each matched query, int64 [M]."""
+        return self.values[self.offsets[self.matched]]
+
+    @property
+    def last(self) -> np.ndarray:
+        """Rank of the worst match of each matched query, int64 [M]."""
+        return self.values[self.offsets[self.matched + 1] - 1]
+
+
+def rank_positives(
+    queries: Tensor, gallery: Tensor, query_person: Tensor, gallery_person: Tensor, block: int = 1024
+) -> Ranks:
+    """Rank the matches of every query by cosine similarity.
+
+    Args:
+        queries: floating point [Q, d], not necessarily normalised; computed where it is (CPU or CUDA).
+        gallery: floating point [G, d], on the same device.
+        query_person: integers [Q], identities.
+        gallery_person: integers [G].
+        block: Most queries at a time; fewer are taken for large galleries.
+
+    Raises:
+        DataError: no query, no gallery, no match at all, or an embedding that is zero or not finite.
+    """
+    layout = _Layout.of(query_person, gallery_person)
+    if not queries.is_cuda:
+        queries, gallery = queries.cpu(), gallery.cpu()
+    queries, gallery = _fixed(queries, "query"), _fixed(gallery, "gallery")[layout.order.to(gallery.device)]
+    single = None if queries.is_cuda else gallery.float()
+
+    def count(rows: slice, columns: Tensor, real: Tensor) -> Tensor:
+        q = queries[rows]
+        if single is None:
+            return _above(q @ gallery.T, columns, real)
+        return _settle(q.float() @ single.T, q, gallery, columns, real)
+
+    return layout.ranks(count, block, queries.device)
+
+
+def rank_scores(scores: Tensor, query_person: Tensor, gallery_person: Tensor, block: int = 1024) -> Ranks:
+    """Rank the matches of every query by given scores [Q, G], higher is better; compared as they are.
+
+    Raises:
+        DataError: no query, no gallery, no match at all, or a score that is not finite.
+    """
+    layout = _Layout.of(query_person, gallery_person)
+    scores = scores.detach() if scores.is_cuda else scores.detach().cpu()
+    scores = scores if scores.dtype in (torch.float32, torch.float64) else scores.double()
+    bad = (~torch.isfinite(scores)).any(dim=1).nonzero()
+    if len(bad):
+        raise DataError(f"{len(bad)} rows of scores are not finite", where=f"query {int(bad[0])}")
+    gathered = layout.order.to(scores.device)
+    return layout.ranks(lambda rows, *at: _above(scores[rows][:, gathered], *at), block, scores.device)
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """The gallery in order of identity, so that the matches of a query are a run of columns."""
+
+    order: Tensor  # int64 [G], gallery items by identity
+    start: Tensor  # int64 [Q], first column of the run
+    count: Tensor  # int64 [Q], matches
+
+    @classmethod
+    def of(cls, query_person, gallery_person) -> _Layout:
+        query_person, gallery_person = (torch.as_tensor(p).cpu().long() for p in (query_person, gallery_person))
+        for name, person in (("queries", query_person), ("gallery", gallery_person)):
+            if not len(person):
+                raise DataError(f"nothing to rank: the {name} are empty")
+        sorted_person, order = gallery_person.sort(stable=True)
+        start = torch.searchsorted(sorted_person, query_person)
+        count = torch.searchsorted(sorted_person, query_person, right=True) - start
+        if not count.any():
+            raise DataError("no query has a match in the gallery", expected="identities that occur in both")
+        return cls(order, start, count)
+
+    def ranks(self, count, block: int, device) -> Ranks:
+        """`count(rows, columns, real)` gives how many others score at least as high as each match, int64 [b, P]."""
+        values, most = [], max(1, int(self.count.max()))
+        step = max(1, min(block, CELLS // (len(self.order) + most)))
+        for rows in (slice(i, i + step) for i in range(0, len(self.start), step)):
+            matches = self.count[rows]
+            place = torch.arange(max(1, int(matches.max())))
+            real = place < matches[:, None]
+            columns = torch.where(real, self.start[rows][:, None] + place, 0)
+            above = count(rows, columns.to(device), real.to(device)).cpu()
+            # The best match has the fewest others before it: sorted, the j-th has j matches before it as well.
+            above = above.masked_fill(~real, len(self.order) + 1).sort(dim=1).values
+            values.append((above + place + 1)[real])
+        offsets = np.concatenate(([0], self.count.numpy().cumsum()))
+        unmatched = np.flatnonzero(self.count.numpy() == 0)
+        return Ranks(torch.cat(values).numpy(), offsets, len(self.order), unmatched)
+
+
+def _fixed(x: Tensor, name: str) -> Tensor:
+    """Rows of unit length as multiples of 1 / GRID, float64."""
+    x = x.detach().to(torch.float64, copy=True)
+    length = x.norm(dim=1, keepdim=True)
+    bad = (~torch.isfinite(length) | (length == 0)).flatten().nonzero()
+    if len(bad):
+        raise DataError(f"{len(bad)} {name} embeddings are zero or not finite", where=f"{name} row {int(bad[0])}")
+    return x.mul_(GRID / length).round_().div_(GRID)
+
+
+def _take(scores: Tensor, columns: Tensor, real: Tensor) -> Tensor:
+    """Scores of the matches, [b, P], and -inf in their place."""
+    found = scores.gather(1, columns)
+    rows = torch.arange(len(scores), device=scores.device)[:, None].expand_as(columns)
+    scores[rows[real], columns[real]] = -torch.inf
+    return found
+
+
+def _at_least(scores: Tensor, *limits: Tensor) -> list[Tensor]:
+    """How many scores of the row [b, G] reach each limit [b, P]: int64 [b, P] for each of `limits`."""
+    if limits[0].shape[1] <= COMPARE[scores.device.type]:
+        return [torch.stack([(scores >= v[:, None]).sum(1) for v in t.unbind(1)], 1) for t in limits]
+    # On a CPU numpy's sort, which is vectorised and makes no indices.
+    ordered = scores.sort(dim=1).values if scores.is_cuda else torch.from_numpy(np.sort(scores.numpy(), axis=1))
+    return [scores.shape[1] - torch.searchsorted(ordered, t.contiguous()) for t in limits]
+
+
+def _above(scores: Tensor, columns: Tensor, real: Tensor) -> Tensor:
+    """How many others score at least as high as each match, int64 [b, P]; changes `scores`."""
+    return _at_least(scores, _take(scores, columns, real))[0]
+
+
+def _settle(scores: Tensor, q: Tensor, gallery: Tensor, columns: Tensor, real: Tensor) -> Tensor:
+    """`_above` of the exact scores q @ gallery.T, given those scores in float32."""
+    found = _take(scores, columns, real)
+    some = real[:, 0].nonzero().flatten()[:SAMPLE]
+    error = (found[some, 0] - (q[some] * gallery[columns[some, 0]]).sum(1)).abs()
+    window = max(NOISE, 6 * float(error.max())) if len(error) else NOISE
+    low, high = found - window, found + window
+    sure, possible = _at_least(scores, high, low)
+    near = (possible - sure).masked_fill(~real, 0)
+    if int(near.sum()) > DENSE:
+        rows = near.any(dim=1).nonzero().flatten()
+        sure[rows] = _above(q[rows] @ gallery.T, columns[rows], real[rows])
+        return sure
+    row, slot = near.nonzero().unbind(1)
+    for part in torch.arange(len(row)).split(max(1, NEAR // scores.shape[1])):
+        r, s = row[part], slot[part]
+        line = scores[r]
+        pair, column = ((line >= low[r, s][:, None]) & (line < high[r, s][:, None])).nonzero().unbind(1)
+        mine = (q[r] * gallery[columns[r, s]]).sum(1)
+        others = (q[r[pair]] * gallery[column]).sum(1)
+        sure[r, s] += torch.zeros_like(r).index_add_(0, pair, (others >= mine[pair]).long())
+    return sure
