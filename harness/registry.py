@@ -11,6 +11,7 @@ import ast
 import functools
 import importlib
 import importlib.util
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -71,7 +72,13 @@ def find(kind: str, name: str) -> ModuleType:
         return importlib.import_module(_plugins(kind)[name].module)
     spec = importlib.util.spec_from_file_location(f"upbench_{kind}_{file.stem}", file)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # Dataclasses look their module up by name to read their annotations.
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
     return module
 
 

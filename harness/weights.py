@@ -11,7 +11,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from harness.clip import Backbone, Shape, TowerShape
 from harness.errors import EnvironmentFault, UserError, nearest
+from harness.naming import ours
 
 SHIPPED = Path(__file__).parent / "backbones"
 OPENAI_MEAN, OPENAI_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -189,26 +190,26 @@ def from_state(sizes: Shape, state: Mapping[str, Tensor], trained_at: tuple[int,
 
     `trained_at` is the (height, width) in pixels of the position embedding in `state`.
     """
-    ours = {}
+    own = {}
     for key, value in state.items():
-        for name, part in _ours(key.removeprefix("module."), value):
-            ours[name] = part.float()
-    position = ours.get("image.position")
+        for name, part in ours(key.removeprefix("module."), value):
+            own[name] = part.float()
+    position = own.get("image.position")
     if position is not None:
         old = tuple(side // sizes.image.patch for side in trained_at)
-        ours["image.position"] = resize_position(position, old, sizes.image.grid, resize)
+        own["image.position"] = resize_position(position, old, sizes.image.grid, resize)
     with torch.device("meta"):
         backbone = Backbone(sizes)
     expected = backbone.state_dict()
     wrong = [
-        f"{'missing' if k not in ours else 'unexpected' if k not in expected else 'shape of'} {k}"
-        for k in [*expected, *(k for k in ours if k not in expected)]
-        if k not in ours or k not in expected or ours[k].shape != expected[k].shape
+        f"{'missing' if k not in own else 'unexpected' if k not in expected else 'shape of'} {k}"
+        for k in [*expected, *(k for k in own if k not in expected)]
+        if k not in own or k not in expected or own[k].shape != expected[k].shape
     ]
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise UserError(f"checkpoint does not fit the backbone: {', '.join(wrong[:3])}{more}", "backbone.pretrained")
-    backbone.load_state_dict(ours, assign=True)
+    backbone.load_state_dict(own, assign=True)
     return backbone.requires_grad_(False).eval()
 
 
@@ -224,52 +225,13 @@ def resize_position(table: Tensor, old: tuple[int, int], new: tuple[int, int], r
     return torch.cat([table[:1], grid.flatten(2)[0].T])
 
 
-def _ours(key: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """One entry of open_clip's state dict under our names; the joint in-projection becomes three."""
-    key = key.removeprefix("text.") if key.startswith("text.") else key
-    tower = "image" if key.startswith("visual.") else "text"
-    key = key.removeprefix("visual.")
-    if key in ("proj", "text_projection"):
-        yield f"{tower}.proj.weight", value.T.contiguous()
-    elif key.startswith("transformer.resblocks."):
-        index, rest = key.removeprefix("transformer.resblocks.").split(".", 1)
-        start = f"{tower}.blocks.{index}"
-        if rest.startswith("attn.in_proj_"):
-            for name, part in zip("qkv", value.chunk(3), strict=True):
-                yield f"{start}.attn.{name}.{rest.removeprefix('attn.in_proj_')}", part.contiguous()
-        else:
-            for theirs, name in (
-                ("ln_1", "ln1"),
-                ("ln_2", "ln2"),
-                ("attn.out_proj", "attn.out"),
-                ("mlp.c_fc", "mlp.fc1"),
-                ("mlp.c_proj", "mlp.fc2"),
-            ):
-                if rest.startswith(theirs):
-                    yield f"{start}.{rest.replace(theirs, name, 1)}", value
-    else:
-        names = {
-            "conv1.weight": "conv.weight",
-            "class_embedding": "class_token",
-            "positional_embedding": "position",
-            "token_embedding.weight": "embedding.weight",
-            **{f"ln_pre.{p}": f"ln_first.{p}" for p in ("weight", "bias")},
-            **{f"{n}.{p}": f"ln_final.{p}" for n in ("ln_post", "ln_final") for p in ("weight", "bias")},
-        }
-        if key in names:
-            yield f"{tower}.{names[key]}", value
-
-
 def _weights(source: Source) -> dict[str, Tensor] | None:
-    folder = folder_of(source.name)
-    path = (
-        Path(source.pretrained) if source.pretrained else (folder / "open_clip_model.safetensors" if folder else None)
-    )
+    path = _file(source)
     if path is None:
         return None
     if path.is_file():
         return _read(path)
-    if folder and not source.pretrained:
+    if not source.pretrained:
         raise EnvironmentFault(f"weights are missing: {path}", "backbone.name")
     import open_clip
 
@@ -281,6 +243,14 @@ def _weights(source: Source) -> dict[str, Tensor] | None:
             "backbone.pretrained",
             "network access or the path of a checkpoint",
         ) from error
+
+
+def _file(source: Source) -> Path | None:
+    """The checkpoint that `source` names, if it is one."""
+    if source.pretrained:
+        return Path(source.pretrained)
+    folder = folder_of(source.name)
+    return folder / "open_clip_model.safetensors" if folder else None
 
 
 def _read(path: Path) -> dict[str, Tensor]:
@@ -300,10 +270,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def identity(source: Source) -> str:
     """What tells two backbones apart without loading them: the hash of the file, the tag, or the random start."""
-    folder = folder_of(source.name)
-    path = (
-        Path(source.pretrained) if source.pretrained else (folder / "open_clip_model.safetensors" if folder else None)
-    )
+    path = _file(source)
     if path is not None and path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from harness.clip import Block
 from harness.errors import UserError
+from harness.naming import theirs as renamed
 from harness.weights import Source, from_state, identity, load, pixels, resize_position, shape
 
 CONFIG = {
@@ -161,3 +162,11 @@ def test_every_site_is_reached(small_backbone, small_inputs):
         assert all((a - b).abs().max() > 1e-3 for a, b in zip(before, after, strict=True)), site
         for tower in small_backbone.towers:
             getattr(tower.blocks[-1], site).pop(-1)
+
+
+def test_names_go_both_ways(tmp_path):
+    model = theirs()
+    backbone = load(folder(tmp_path, model))
+    back = renamed(backbone.state_dict(), float(model.logit_scale))
+    assert sorted(back) == sorted(model.state_dict())
+    assert all(torch.equal(back[name], value) for name, value in model.state_dict().items())
