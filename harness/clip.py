@@ -10,8 +10,8 @@ A block of width d computes, for a residual stream x [batch, tokens, d] (Radford
     x = past_mlp(x + after_mlp(MLP(h)) + sum beside_mlp(x, h))
 
 The sites `beside_*`, `after_*` and `past_*` are empty lists of modules until a method appends to them; `tokens` sees
-the stream before the block, `attn.prefix` gives extra keys and values, and the linears `attn.q k v out`, `mlp.fc1 fc2` may be
-replaced by modules that wrap them. `Backbone.head_image` and `head_text` act on the projected features.
+the stream before the block, `attn.prefix` gives extra keys and values, and the linears `attn.q k v out`, `mlp.fc1 fc2`
+may be replaced by modules that wrap them. A tower's `inputs` act on its embedded tokens, its `head` on the features.
 """
 
 from __future__ import annotations

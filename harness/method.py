@@ -10,7 +10,9 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import MISSING, asdict, fields, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -74,7 +76,7 @@ def make(module: ModuleType, given: Mapping[str, Any] | None = None, where: str 
                 faults.append(f"unknown option '{key}'" + (f" (did you mean {near}?)" if near else ""))
             else:
                 faults.append(f"{key}: {fault['msg'].lower()}, got {fault['input']!r}")
-        name = module.__name__.rsplit(".", 1)[-1]
+        name = Path(module.__file__).stem
         raise UserError(
             f"method {name}: " + "; ".join(dict.fromkeys(faults)), where, f"options {', '.join(known)}"
         ) from error
@@ -117,7 +119,7 @@ def sized(method: Method, shape: Shape, factor: float) -> Method:
 def sizes(method: Method, shape: Shape) -> dict[str, int]:
     """The options that a budget turns, with their values on a backbone of this shape."""
     bases = method.bases(shape) if hasattr(method, "bases") else {}
-    return {name: bases.get(name, getattr(method, name)) for name in method.turns}
+    return {name: bases[name] if name in bases else getattr(method, name) for name in method.turns}
 
 
 def limits_of(method: Method, shape: Shape) -> dict[str, int]:
@@ -132,6 +134,12 @@ def extra_loss(backbone: nn.Module) -> Tensor | None:
     """
     parts = [part for m in backbone.modules() if hasattr(m, "extra_loss") and (part := m.extra_loss()) is not None]
     return sum(parts) if parts else None
+
+
+def full_precision(like: Tensor) -> AbstractContextManager:
+    """Autocast off on the device of `like`, where that device has autocast."""
+    kind = like.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 # Choosing blocks ----------------------------------------------------------------------------------------------------
