@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from harness.clip import Shape
 from harness.errors import UserError
 from harness.method import Method, limits_of, sized, sizes
 
+FURTHEST = 2.0**40  # a factor at which every option has met its limit
 UNITS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
@@ -70,16 +72,17 @@ def parse(text: str | int | float, where: str | None = None) -> Budget:
     """Read a budget.
 
     Raises:
-        UserError: neither a share between 0 and 100 % nor a positive count.
+        UserError: neither a share between 0 and 100 % nor a positive whole count.
     """
     written = str(text).strip()
     share = re.fullmatch(r"([0-9.]+)\s*%(\s+of\s+backbone)?", written)
-    count = re.fullmatch(r"([0-9][0-9_,.]*)\s*([kMG]?)", written)
+    count = re.fullmatch(r"([0-9]+(?:[,_][0-9]{3})*(?:\.[0-9]+)?)\s*([kMG]?)", written)
     try:
         if share and 0 < float(share[1]) < 100:
             return Budget(written, share=float(share[1]) / 100, of_backbone=bool(share[2]))
-        if count and (number := float(count[1].replace(",", "").replace("_", "")) * UNITS[count[2]]) >= 1:
-            return Budget(written, count=round(number))
+        number = Fraction(count[1].replace(",", "").replace("_", "")) * UNITS[count[2]] if count else 0
+        if number >= 1 and number.denominator == 1:
+            return Budget(written, count=int(number))
     except ValueError:
         pass
     raise UserError(f"cannot read budget '{written}'", where or "budgets", "a share like 4.7% or a count like 2M")
@@ -106,11 +109,10 @@ def solve(method: Method, shape: Shape, budget: Budget | None) -> Solution:
     if smallest.parameters(shape) > target:
         return solution(smallest, target, f"smallest setting trains {smallest.parameters(shape):,} parameters")
     low, high = 0.0, 1.0
-    while sized(method, shape, high).parameters(shape) <= target:
-        grown = sized(method, shape, 2 * high)
-        low, high = high, 2 * high
-        if grown == sized(method, shape, low):
+    while (grown := sized(method, shape, high)).parameters(shape) <= target:
+        if grown == sized(method, shape, 2 * high) or high >= FURTHEST:
             return _largest(solution, grown, target, shape)
+        low, high = high, 2 * high
     while high - low > 1e-9 * high and sized(method, shape, low) != sized(method, shape, high):
         middle = (low + high) / 2
         if sized(method, shape, middle).parameters(shape) <= target:

@@ -31,6 +31,7 @@ class Method:
     identity: ClassVar[bool] = True
     turns: ClassVar[tuple[str, ...]] = ("width",)
     adds: ClassVar[bool] = True
+    late: ClassVar[dict[str, str]] = dict.fromkeys(("down.weight", "down.bias"), "W_up starts at zero")
 
     def attach(self, backbone: Backbone) -> None:
         for tower, block in blocks(backbone, self.towers, self.depth):

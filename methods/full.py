@@ -18,6 +18,7 @@ class Method:
     identity: ClassVar[bool] = True
     turns: ClassVar[tuple[str, ...]] = ()
     adds: ClassVar[bool] = False
+    inert: ClassVar[dict[str, str]] = {"attn.k.bias": "the softmax ignores a bias on all keys"}
 
     def attach(self, backbone: Backbone) -> None:
         for tower in backbone.towers:

@@ -30,6 +30,9 @@ class Method:
     identity: ClassVar[bool] = True
     turns: ClassVar[tuple[str, ...]] = ("width",)
     adds: ClassVar[bool] = True
+    late: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("inner.down.weight", "inner.down.bias", "scale"), "W_up starts at zero"
+    )
 
     def attach(self, backbone: Backbone) -> None:
         for tower, block in blocks(backbone, self.towers, self.depth):

@@ -96,7 +96,11 @@ class LowRank(nn.Module):
 
 
 def wrap(
-    backbone: Backbone, which: Towers, depth: Depth, targets: tuple[Target, ...], build: Callable[[nn.Module], nn.Module]
+    backbone: Backbone,
+    which: Towers,
+    depth: Depth,
+    targets: tuple[Target, ...],
+    build: Callable[[nn.Module], nn.Module],
 ) -> None:
     """Put `build(linear)` in the place of every chosen linear, which another method may have wrapped before."""
     for _, block in blocks(backbone, which, depth):

@@ -1,0 +1,68 @@
+"""Visual prompt tuning: trained tokens in the sequence of a tower (Jia et al. 2022).
+
+With l prompts P_i [l, d] at block i, the class token c, and the patches E:
+
+    deep       [c_i, E_i, _  ] = Block_i([c_(i-1), E_(i-1), P_i])    each block replaces the prompts of the one before
+    shallow    [c_i, E_i, Z_i] = Block_i([c_(i-1), E_(i-1), Z_(i-1)]),  Z_0 = P
+
+Prompts stand behind the patches, where the paper puts them before: without a mask the order is irrelevant. They enter
+behind CLIP's first LayerNorm, which the paper's ViT does not have. In the text tower, which the paper does not treat,
+they stand behind the start token, without positions, so no words are cut; the causal mask lets all words see them.
+With `depth`, prompts enter at the first chosen block and are replaced at the other chosen ones. Image prompts start
+from U(-v, v) with v = sqrt(6 / (3 patch^2 + d)), text prompts from N(0, 0.02^2). The start is no identity.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from torch import nn
+
+from harness.clip import Backbone, Shape, Tower
+from harness.method import Depth, Towers, layers, options, towers
+from methods._tokens import Own, Prompts
+
+
+@options
+class Method:
+    length: Annotated[int, Field(ge=1)] = 10  # prompts per block
+    deep: bool = True
+    towers: Towers = "image"
+    depth: Depth = None
+
+    reference: ClassVar[str] = "https://arxiv.org/abs/2203.12119"
+    identity: ClassVar[bool] = False
+    turns: ClassVar[tuple[str, ...]] = ("length",)
+    adds: ClassVar[bool] = True
+
+    @property
+    def inserts(self) -> tuple[str, ...]:
+        """Towers whose sequence it changes."""
+        return ("image", "text") if self.towers == "both" else (self.towers,)
+
+    def attach(self, backbone: Backbone) -> None:
+        for tower in backbone.towers:
+            if tower.name in self.inserts:
+                for order, index in enumerate(self._blocks(len(tower.blocks))):
+                    prompts = Prompts([self._start(tower)], tower.causal, self.length if order else 0)
+                    tower.blocks[index].tokens.append(prompts)
+
+    def parameters(self, shape: Shape) -> int:
+        return sum(len(self._blocks(tower.layers)) * self.length * tower.width for tower in towers(shape, self.towers))
+
+    def limits(self, shape: Shape) -> dict[str, int]:
+        """No more prompts than there are tokens in the shorter sequence."""
+        return {"length": min(tower.tokens for tower in towers(shape, self.towers))}
+
+    def _blocks(self, count: int) -> list[int]:
+        chosen = sorted(set(layers(self.depth, count)))
+        return chosen if self.deep else chosen[:1]
+
+    def _start(self, tower: Tower) -> Own:
+        own = Own(tower.position, self.length, tower.shape.width)
+        if tower.shape.patch:
+            bound = math.sqrt(6 / (3 * tower.shape.patch**2 + tower.shape.width))
+            nn.init.uniform_(own.tokens, -bound, bound)
+        return own
