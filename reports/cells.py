@@ -1,0 +1,256 @@
+"""A study as cells: what shares everything but the seed, with every declared trial accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from reports import palette
+from reports.declared import declared, remembered, short, text
+from reports.statistics import Interval, over_seeds
+
+if TYPE_CHECKING:
+    from harness.store import Results
+
+WORDS = {"oom": "out of memory", "missing": "not run"}
+CHOICES = {
+    "selected": "epoch chosen on val",
+    "last": "last epoch",
+    "oracle": "epoch chosen on test (oracle, optimistic: for parity with published tables only)",
+}
+# Ways for a trial to have no score, the most telling first.
+FAILURES = ("infeasible", "diverged", "oom", "failed", "missing")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One label, budget, variant and dataset: the scores of its seeds, and what became of the seeds without one."""
+
+    label: str
+    method: str
+    budget: str | None
+    dataset: str  # trained on
+    measured: str  # measured on
+    variant: tuple[tuple[str, object], ...]  # the grid's point, and what else differs under this label: (key, value)
+    target: int | None  # wanted parameters
+    trained: int | None  # achieved parameters
+    total: int | None
+    share: float | None  # trained / total, fraction
+    statuses: tuple[str, ...]  # of every declared trial
+    reasons: tuple[str, ...]
+    ids: tuple[str, ...]  # of the trials behind `values`
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]  # one per seed that has a score
+    choice: str | None  # how the epoch was chosen: selected (on val) | last | oracle (on test)
+    costs: dict = field(compare=False, default_factory=dict)  # median over seeds of what a trial cost
+
+    @cached_property
+    def interval(self) -> Interval | None:
+        """Mean and 95 % interval over seeds; None without a score."""
+        return over_seeds(np.array(self.values)) if self.values else None
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over the seeds that have a score."""
+        return self.interval.mean if self.values else None
+
+    @property
+    def status(self) -> str:
+        """ok | single (one seed, so no interval) | partial (some seeds have no score) | a failure | missing."""
+        if not self.values:
+            return next((s for s in FAILURES if s in self.statuses), "missing")
+        if len(self.values) < len(self.statuses):
+            return "partial"
+        # A method without trained parameters gives the same score for every seed.
+        return "single" if len(self.values) == 1 and self.trained != 0 else "ok"
+
+    @property
+    def series(self) -> str:
+        """Name in figures and tables: the label, with what else tells it from others under the same label."""
+        return " ".join([palette.name(self.label), *(f"{short(k)}={text(v)}" for k, v in self.variant)])
+
+    @property
+    def key(self) -> str:
+        """What gives the cell its colour: the label, unless other points of a grid stand under the same label."""
+        return self.series if self.variant else self.label
+
+    @property
+    def story(self) -> str:
+        """The seeds in words: '3 seeds', '2 of 3 seeds (1 diverged)', 'infeasible'."""
+        lost = Counter(s for s in self.statuses if s != "ok")
+        words = ", ".join(f"{n} {WORDS.get(s, s)}" for s, n in sorted(lost.items()))
+        if not self.values:
+            return words if len(self.statuses) > 1 and len(lost) > 1 else WORDS.get(self.status, self.status)
+        n = len(self.values)
+        plain = f"{n} seed{'s' if n > 1 else ''}"
+        return plain if not lost else f"{n} of {len(self.statuses)} seeds ({words})"
+
+
+@remembered
+def cells(
+    results: Results,
+    metric: str = "R1",
+    split: str = "test",
+    choice: str | None = None,
+    direction: str = "t2i",
+) -> list[Cell]:
+    """All cells of a study with their scores in percent, in the order of `ordered`; do not change the list.
+
+    Every trial's epoch is chosen as the study says (`choice` None), or only trials that chose it so are taken. A cell
+    whose trials have no score is measured on the dataset it was to be trained on.
+    """
+    chosen = results.scores
+    mask = (chosen["metric"] == metric) & (chosen["split"] == split)
+    mask &= (chosen["direction"] == direction) & chosen["value"].notna()
+    scores: dict[str, dict[str, float]] = {}
+    ways: dict[str, str] = {}
+    scored = chosen.loc[mask, ["id", "dataset", "choice", "value"]]
+    for way in CHOICES if choice is None else (choice,):
+        of_way = scored.loc[scored["choice"] == way, ["id", "dataset", "value"]]
+        for ident, measured, value in of_way.itertuples(index=False):
+            if ways.setdefault(ident, way) == way:
+                scores.setdefault(ident, {})[measured] = value
+    found = []
+    for shared, ids, seeds in _groups(results):
+        ok = [i for i, status in zip(ids, shared["statuses"], strict=True) if status == "ok" and i in scores]
+        statuses = tuple(
+            "failed" if s == "ok" and i not in scores else s for i, s in zip(ids, shared["statuses"], strict=True)
+        )
+        at = dict(zip(ids, seeds, strict=True))
+        for place in list(dict.fromkeys(p for i in ok for p in scores[i])) or [shared["dataset"]]:
+            here = [i for i in ok if place in scores[i]]
+            found.append(
+                Cell(
+                    **{**shared, "statuses": statuses},
+                    measured=place,
+                    ids=tuple(here),
+                    seeds=tuple(at[i] for i in here),
+                    values=tuple(scores[i][place] for i in here),
+                    choice=ways[here[0]] if here else None,
+                )
+            )
+    return ordered(found)
+
+
+@remembered
+def _groups(results: Results) -> list[tuple[dict, list[str], list[int]]]:
+    """Per cell: what its trials share, their ids and their seeds, by rising seed."""
+    trials = declared(results)
+    trials = trials.iloc[np.argsort(trials["seed"].to_numpy(int), kind="stable")]
+    columns = {name: pd.to_numeric(trials[name], errors="coerce").to_numpy(float) for name in (*SIZES, *COSTS)}
+    ids, seeds = trials["id"].to_numpy(), trials["seed"].to_numpy(int)
+    statuses, reasons = trials["status"].to_numpy(), trials["reason"].to_numpy()
+    keys = list(zip(*(trials[name] for name in ("label", "method", "budget", "dataset", "variant")), strict=True))
+    at: dict[tuple, list[int]] = {}
+    for i, key in enumerate(keys):
+        at.setdefault(key, []).append(i)
+    found = []
+    for (label, method, budget, dataset, variant), rows in at.items():
+        sizes = {name: _median(columns[name][rows]) for name in SIZES}
+        whole = {name: None if value is None else round(value) for name, value in sizes.items()}
+        shared = {
+            "label": label,
+            "method": method,
+            "budget": budget or None,
+            "dataset": dataset,
+            "variant": variant,
+            "target": whole["budget_parameters"],
+            "trained": whole["trained"],
+            "total": whole["total"],
+            "share": sizes["share"],
+            "statuses": tuple(statuses[rows]),
+            "reasons": tuple(dict.fromkeys(r for r in reasons[rows] if isinstance(r, str))),
+            "costs": {name: _median(columns[name][rows]) for name in COSTS},
+        }
+        found.append((shared, ids[rows].tolist(), seeds[rows].tolist()))
+    return found
+
+
+SIZES = ("budget_parameters", "trained", "total", "share")
+COSTS = (
+    "flops_forward",
+    "flops_backward",
+    "peak_memory_train",
+    "peak_memory_evaluate",
+    "step_seconds",
+    "seconds_total",
+    "seconds_train",
+    "seconds_evaluate",
+    "seconds_data",
+    "adapter_bytes",
+)
+
+
+def ordered(found: Iterable[Cell]) -> list[Cell]:
+    """Reference methods first, then by label and size; datasets as `places` has them."""
+    found = list(found)
+    rank = {d: i for i, d in enumerate(places(found))}
+    first = {"zero_shot": 0, "full": 1}
+    return sorted(
+        found,
+        key=lambda c: (
+            first.get(c.method, 2),
+            c.label,
+            repr(c.variant),
+            c.target or c.trained or 0,
+            rank[c.dataset],
+            rank[c.measured],
+        ),
+    )
+
+
+def places(found: Iterable[Cell]) -> list[str]:
+    """The datasets of some cells: CUHK, ICFG, RSTP as papers have them, then the others by name."""
+    names = {c.dataset for c in found} | {c.measured for c in found}
+    papers = ("cuhk", "icfg", "rstp", "ufine")
+    return sorted(names, key=lambda d: (next((i for i, p in enumerate(papers) if p in d), len(papers)), d))
+
+
+def home(found: Iterable[Cell]) -> list[Cell]:
+    """The cells measured on the dataset they were trained on."""
+    return [c for c in found if c.measured == c.dataset]
+
+
+def protocol(found: Iterable[Cell]) -> str:
+    """How the scores were taken, in words."""
+    ways = [CHOICES[w] for w in CHOICES if w in {c.choice for c in found}]
+    return "Percent, text to image, test split, " + (" or ".join(ways) or "nothing measured")
+
+
+def leading(found: Sequence[Cell], most: int = 12) -> tuple[list[Cell], str]:
+    """The cells of the reference methods and of the `most` series with the highest means, and a sentence about the
+    others, empty if there are none. More lines than that cannot be told apart in one figure."""
+    best: dict[str, float] = {}
+    for c in found:
+        if c.method not in ("zero_shot", "full"):
+            best[c.key] = max(best.get(c.key, -1.0), c.mean if c.values else -1.0)
+    kept = set(sorted(best, key=lambda k: -best[k])[:most])
+    left = len(best) - len(kept)
+    words = f"shown: the {most} best series; {left} more are in the tables" if left else ""
+    return [c for c in found if c.key in kept or c.key not in best], words
+
+
+def gaps(found: Sequence[Cell]) -> list[str]:
+    """What a reader must know before trusting a mean: one line per kind of gap, the cells of it named."""
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for c in found:
+        if c.status != "ok":
+            at = f"{c.series} at {c.budget}" if c.budget else c.series
+            grouped.setdefault((at, "one seed, no interval" if c.status == "single" else c.story), []).append(c.dataset)
+    everywhere = {c.dataset for c in found}
+    lines: dict[str, list[str]] = {}
+    for (at, why), where in grouped.items():
+        there = "" if set(where) == everywhere else f" ({', '.join(palette.name(d) for d in dict.fromkeys(where))})"
+        lines.setdefault(why, []).append(at + there)
+    return [f"{', '.join(some)}: {why}" for why, some in lines.items()]
+
+
+def _median(values: np.ndarray) -> float | None:
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else None

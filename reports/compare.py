@@ -1,0 +1,124 @@
+"""Cells against each other on the same queries and seeds, from the per-query records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from reports.cells import Cell
+from reports.declared import remembered
+from reports.statistics import Difference, by_seed, difference, holm
+
+if TYPE_CHECKING:
+    from harness.store import Results
+
+# Per-query value in percent of each metric, from the columns `first`, `ap` and `inp`.
+VALUES = {
+    "R1": lambda q: 100.0 * (q["first"].to_numpy() <= 1),
+    "R5": lambda q: 100.0 * (q["first"].to_numpy() <= 5),
+    "R10": lambda q: 100.0 * (q["first"].to_numpy() <= 10),
+    "mAP": lambda q: 100.0 * q["ap"].to_numpy(float),
+    "mINP": lambda q: 100.0 * q["inp"].to_numpy(float),
+}
+
+
+@dataclass(frozen=True)
+class Queries:
+    """One trial's records on one dataset: index, identity and rank of the first match of each query [queries]."""
+
+    query: np.ndarray
+    person: np.ndarray
+    first: np.ndarray
+    rows: slice | np.ndarray
+
+
+class Records:
+    """Per-query records of a study, found by trial; matched queries only."""
+
+    def __init__(self, queries: pd.DataFrame, split: str = "test", direction: str = "t2i") -> None:
+        kept = (queries["split"] == split) & (queries["direction"] == direction) & queries["first"].notna()
+        self._frame = queries[kept.to_numpy()]
+        self._values: dict[str, np.ndarray] = {}
+
+    @cached_property
+    def _by_trial(self) -> dict[tuple[str, str], Queries]:
+        frame = self._frame
+        columns = [frame[name].to_numpy() for name in ("query", "person", "first")]
+        places = frame.groupby(["id", "dataset"], sort=False).indices
+        found = {}
+        for key, rows in places.items():
+            # Records of a trial lie together, so a slice gives views where an index would copy.
+            together = len(rows) == rows[-1] - rows[0] + 1
+            at = slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
+            found[key] = Queries(*(column[at] for column in columns), at)
+        return found
+
+    def of(self, ident: str, dataset: str) -> Queries | None:
+        """Records of one trial on one dataset; None where none were kept."""
+        return self._by_trial.get((ident, dataset))
+
+    def values(self, found: Queries, metric: str) -> np.ndarray:
+        """Percent per query."""
+        if metric not in self._values:
+            self._values[metric] = VALUES[metric](self._frame)
+        return self._values[metric][found.rows]
+
+    def aligned(self, a: Cell, b: Cell, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Values of two cells [seeds, queries] in percent, with the person of each query.
+
+        Only seeds that both have; None where a seed has no records, or not of the same queries.
+        """
+        if metric not in VALUES or a.measured != b.measured:
+            return None
+        rows_a, rows_b, first = [], [], None
+        for one, two in _shared(a, b):
+            left, right = self.of(one, a.measured), self.of(two, b.measured)
+            if left is None or right is None or not np.array_equal(left.query, right.query):
+                return None
+            first = first or left
+            if not np.array_equal(first.query, left.query):
+                return None
+            rows_a.append(self.values(left, metric))
+            rows_b.append(self.values(right, metric))
+        return None if first is None else (np.array(rows_a), np.array(rows_b), first.person)
+
+    def difference(self, a: Cell, b: Cell, metric: str) -> Difference | None:
+        """A minus B in points, for other seeds and identities; over seeds alone where there are no records; None
+        where the two have no seed in common."""
+        pair = self.aligned(a, b, metric)
+        if pair is not None:
+            return difference(*pair)
+        shared = [(a.values[a.ids.index(i)], b.values[b.ids.index(j)]) for i, j in _shared(a, b)]
+        return by_seed(*map(np.array, zip(*shared, strict=True))) if shared else None
+
+    def ties(self, cells: Sequence[Cell], metric: str, level: float = 0.05) -> tuple[Cell | None, list[Cell]]:
+        """The cell with the best mean, and the others that cannot be told from it (Holm over the comparisons)."""
+        scored = [c for c in cells if c.values]
+        if not scored:
+            return None, []
+        best = max(scored, key=lambda c: c.mean)
+        others = [c for c in scored if c is not best]
+        found = [self.difference(best, c, metric) for c in others]
+        adjusted = holm(np.array([1.0 if d is None else d.p for d in found]))
+        return best, [c for c, p in zip(others, adjusted, strict=True) if p > level]
+
+
+@remembered
+def records_of(results: Results) -> Records:
+    """The records of a study, sorted out once."""
+    return Records(results.queries)
+
+
+def _shared(a: Cell, b: Cell) -> list[tuple[str, str]]:
+    """Trials of two cells paired by seed. A cell without training has one trial, which stands for every seed."""
+    at_a, at_b = dict(zip(a.seeds, a.ids, strict=True)), dict(zip(b.seeds, b.ids, strict=True))
+    if a.trained == 0 and at_a:
+        return [(a.ids[0], at_b[s]) for s in at_b]
+    if b.trained == 0 and at_b:
+        return [(at_a[s], b.ids[0]) for s in at_a]
+    return [(at_a[s], at_b[s]) for s in at_a if s in at_b]

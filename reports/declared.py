@@ -1,0 +1,118 @@
+"""Every trial that a study declares, whether it was run or not, and what sets it apart from the others."""
+
+from __future__ import annotations
+
+import functools
+import json
+import weakref
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from harness.store import Results
+
+
+def remembered(function: Callable) -> Callable:
+    """Keep what `function(results, ...)` gave for as long as `results` lives: every figure and table asks the same."""
+    kept: dict[tuple, tuple[weakref.ref, object]] = {}
+
+    @functools.wraps(function)
+    def ask(results: Results, *args: object, **named: object) -> object:
+        key = (id(results), args, tuple(sorted(named.items())))
+        if key not in kept:
+            made = function(results, *args, **named)
+            kept[key] = (weakref.ref(results, lambda _: kept.pop(key, None)), made)
+        return kept[key][1]
+
+    return ask
+
+
+@remembered
+def declared(results: Results) -> pd.DataFrame:
+    """One row per declared trial: its columns of `results.trials` where it was committed, status 'missing' where not.
+
+    Added columns: `trial` (the declared trial as leaves) and `variant`. The point of the study's grid, which the study
+    writes behind the label, is part of the variant and not of the label.
+    """
+    frame = results.trials
+    if results.missing:
+        absent = pd.DataFrame(
+            [
+                {
+                    "id": m["id"],
+                    "label": m.get("label") or m["method"],
+                    "method": m["method"],
+                    "budget": m.get("budget"),
+                    "dataset": _dataset(m["dataset"]),
+                    "seed": m["seed"],
+                    "status": "missing",
+                    "reason": m.get("why"),
+                }
+                for m in results.missing
+            ]
+        )
+        frame = pd.concat([frame, absent.reindex(columns=frame.columns).astype(object)], ignore_index=True)
+    frame = frame.astype({"budget": object}).copy()
+    frame["budget"] = frame["budget"].where(frame["budget"].notna(), "")
+    specs = {t["id"]: t.get("trial") or {} for t in results.study.get("trials", [])}
+    frame["trial"] = [
+        leaves(specs.get(ident) or (json.loads(spec) if isinstance(spec, str) else {}))
+        for ident, spec in zip(frame["id"], frame.get("spec", [None] * len(frame)), strict=True)
+    ]
+    document = results.study.get("study") or {}
+    grid = [*(document.get("grid") or {}), *(document.get("zip") or {})]
+    if grid:
+        frame["label"] = [text.split(f" {short(grid[0])}=", 1)[0] for text in frame["label"]]
+    frame["variant"] = _variants(frame, grid)
+    return frame
+
+
+def short(key: str) -> str:
+    """The last part of a dotted key."""
+    return key.rsplit(".", 1)[-1]
+
+
+def text(value: object) -> str:
+    """An option's value as people write it."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ",".join(str(v) for v in value)
+    return str(value)
+
+
+def leaves(value: object, at: str = "") -> dict[str, object]:
+    """A nested dict as {'recipe.lr': 0.001, ...}; lists are leaves."""
+    if isinstance(value, dict):
+        return {k: v for key, part in value.items() for k, v in leaves(part, f"{at}.{key}" if at else key).items()}
+    if isinstance(value, list):
+        plain = not any(isinstance(part, dict | list) for part in value)
+        return {at: tuple(value) if plain else json.dumps(value, sort_keys=True)}
+    return {at: value}
+
+
+def _dataset(value: object) -> str:
+    return value["name"] if isinstance(value, dict) else str(value)
+
+
+def _variants(frame: pd.DataFrame, grid: Sequence[str]) -> list[tuple]:
+    """Per row: the keys of the grid, and those leaves of its trial, other than the seed, that differ among trials it
+    would otherwise be averaged with."""
+    points = [tuple((k, trial[k]) for k in grid if k in trial) for trial in frame["trial"]]
+    groups = list(zip(frame["label"], frame["budget"], frame["dataset"], points, strict=True))
+    seen: dict[tuple, dict[str, set]] = {}
+    for group, trial in zip(groups, frame["trial"], strict=True):
+        known = seen.setdefault(group, {})
+        for key, value in trial.items():
+            known.setdefault(key, set()).add(value)
+    ignored = {"seed", "id", "label", *grid}
+    varying = {
+        group: sorted(key for key, values in known.items() if len(values) > 1 and key not in ignored)
+        for group, known in seen.items()
+    }
+    return [
+        (*group[3], *((key, trial[key]) for key in varying[group] if key in trial))
+        for group, trial in zip(groups, frame["trial"], strict=True)
+    ]

@@ -1,0 +1,186 @@
+"""How accurate is each method for a given number of trained parameters?
+
+Accuracy against *achieved* trained parameters (logarithmic), one panel per dataset; markers are means over seeds, bars
+their 95 % t intervals, drawn a few points apart where budgets coincide. Full fine-tuning stands at its own parameter
+count, zero-shot is a line. Points on grey are those that nothing smaller beats (Pareto front of the means).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from reports import artists, palette, style
+from reports.cells import Cell, cells, gaps, home, leading, places
+from reports.palette import GREY, Look
+
+if TYPE_CHECKING:
+    from harness.store import Results
+
+
+def applies(results: Results) -> bool:
+    """Whether the study has scores of methods with trained parameters at a budget."""
+    trials = results.trials
+    return bool((trials["budget"].notna() & (trials["status"] == "ok")).any())
+
+
+def draw(results: Results, preset: str = "cvpr", metrics: Sequence[str] = ("R1",)) -> Figure:
+    """The budget curve; several `metrics` (R1, mAP, ...) make one row of panels each."""
+    with style.use(preset):
+        every, more = leading(home(cells(results, metrics[0])))
+        kept = {c.key for c in every}
+        by_metric = {m: [c for c in home(cells(results, m)) if c.key in kept] for m in metrics}
+        where = places(every)
+        figure, grid = artists.panels(
+            preset, len(where), 1.62 if style.preset(preset).columns == 1 else 2.1, len(metrics)
+        )
+        looks = palette.looks(c.key for c in every)
+        base = backbone_parameters(every)
+        numbers: list[dict] = []
+        xs = [c.trained or c.target for c in every if c.trained or c.target]
+        for row, metric in zip(grid, metrics, strict=True):
+            for axes, place in zip(row, where, strict=True):
+                axes.set(xscale="log", xlim=(min(xs) / 1.7, max(xs) * 1.7))
+                here = [c for c in by_metric[metric] if c.dataset == place]
+                _panel(axes, here, looks, metric, numbers)
+                axes.text(0.985, 0.12, palette.name(place), transform=axes.transAxes, ha="right", va="bottom")
+        _axes(figure, grid, metrics, base)
+        names = {c.key: c.series for c in every if c.budget}
+        entries = [artists.handle(looks[key], name) for key, name in names.items()]
+        artists.legend(figure, [*entries, artists.PARETO])
+        artists.note(figure, [more, *artists.signs(every), *gaps(every)])
+    return style.keep(figure, pd.DataFrame(numbers))
+
+
+def backbone_parameters(found: Sequence[Cell]) -> int | None:
+    """Parameters of the frozen backbone: what full fine-tuning trains, or else what is left without the method's."""
+    exact = [c.total for c in found if c.total and c.trained in (0, c.total)]
+    added = [c.total - c.trained for c in found if c.total and c.trained is not None]
+    return max(exact or added, default=None)
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points (cost, score) that no cheaper or equally cheap point beats, by rising cost."""
+    best, front = float("-inf"), []
+    for cost, score in sorted(points, key=lambda p: (p[0], -p[1])):
+        if score > best:
+            best = score
+            front.append((cost, score))
+    return front
+
+
+def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list[dict]) -> None:
+    """All curves of one dataset."""
+    p = style.preset(axes.figure.upbench_preset)
+    axes.grid(axis="y")
+    curves: dict[str, list[Cell]] = {}
+    for c in here:
+        if c.budget:
+            curves.setdefault(c.key, []).append(c)
+    points = [c for c in here if c.trained]
+    low, high = artists.limits([c for c in points if c.values])
+    zero = next((c for c in here if c.trained == 0 and c.values), None)
+    below = zero is not None and zero.mean < low - 0.25 * (high - low)
+    if zero is not None and not below:
+        low = min(low, zero.mean - 0.06 * (high - low))
+    axes.set_ylim(max(low, 0), high)
+    bounds = axes.get_ylim()
+    front = pareto([(c.trained, c.mean) for c in points if c.values])
+    # The panel's name stands in the lower right corner.
+    corner = axes.transAxes + axes.transData.inverted()
+    busy = [tuple(corner.transform((x, y)).tolist()) for x in np.linspace(0.7, 0.98, 5) for y in (0.14, 0.18, 0.22)]
+    for k, (key, curve) in enumerate(curves.items()):
+        shift = (k - (len(curves) - 1) / 2) * 0.75 * p.marker
+        curve = sorted(curve, key=lambda c: c.trained or c.target or 0)
+        scored = [c for c in curve if c.values and c.trained]
+        line = axes.plot(
+            [c.trained for c in scored],
+            [c.mean for c in scored],
+            color=looks[key].colour,
+            ls=looks[key].dash,
+            lw=p.line,
+            transform=artists.shifted(axes, shift),
+            zorder=2,
+        )[0]
+        line.set_label(curve[0].series)
+        for c in curve:
+            _one(axes, c, looks[key], metric, numbers, shift, bounds, front)
+        busy += [xy for one, two in pairwise(scored) for xy in _between(one, two)]
+    busy += [(c.trained, y) for c in points if c.values for y in np.linspace(*_reach(c), 9)]
+    for c in here:
+        if not c.budget and c.trained and c.values:
+            look = looks[c.key]
+            axes.axhline(c.mean, color=look.colour, ls=look.dash, lw=0.6 * p.line, zorder=1.5)
+            _one(axes, c, look, metric, numbers, 0.0, bounds, front)
+            y = (c.mean - bounds[0]) / (bounds[1] - bounds[0])
+            spots = [(x, y, side, up) for up in ("bottom", "top") for x, side in ((0.015, "left"), (0.75, "center"))]
+            artists.label(axes, f"{'Full FT' if c.label == 'full' else c.series} {c.mean:.1f}", spots, busy)
+    if zero is not None:
+        numbers += artists.rows_of([zero], metric)
+        words, spots = f"Zero-shot {zero.mean:.1f}", [(0.985, 0.02, "right", "bottom"), (0.015, 0.02, "left", "bottom")]
+        if not below:
+            axes.axhline(zero.mean, color=GREY, ls=palette.DOTTED, lw=p.line)
+            y = (zero.mean - bounds[0]) / (bounds[1] - bounds[0])
+            spots = [(0.985, y, "right", "bottom"), (0.015, y, "left", "bottom")]
+        artists.label(axes, words + " ↓" * below, spots, busy, color=GREY)
+
+
+def _reach(c: Cell) -> tuple[float, float]:
+    return (c.mean, c.mean) if c.interval.low is None else (c.interval.low, c.interval.high)
+
+
+def _between(one: Cell, two: Cell) -> list[tuple[float, float]]:
+    """Points on the line that joins two cells on a logarithmic axis."""
+    x = np.geomspace(one.trained, two.trained, 12)
+    return list(zip(x.tolist(), np.linspace(one.mean, two.mean, 12).tolist(), strict=True))
+
+
+def _one(
+    axes: Axes, c: Cell, look: Look, metric: str, numbers: list[dict], shift: float, bounds: tuple, front: list
+) -> None:
+    gid = f"point-{len(numbers)}"
+    x = c.trained or c.target
+    best = bool(c.values) and (c.trained, c.mean) in front
+    if best:
+        p = style.preset(axes.figure.upbench_preset)
+        axes.plot(
+            [x],
+            [c.mean],
+            "o",
+            color="#D0D0D0",
+            ms=2.5 * p.marker,
+            mew=0,
+            transform=artists.shifted(axes, shift),
+            zorder=1,
+        )[0].set_gid(f"{gid}-pareto")
+    if c.values and c.trained:
+        artists.point(axes, x, c, look, gid, shift, bounds)
+    elif x:
+        artists.absent(axes, x, look, gid, shift)
+    row = artists.rows_of([c], metric)[0]
+    numbers.append({**row, "pareto": best, "gid": gid, "tip": artists.tip(c, metric)})
+
+
+def _axes(figure: Figure, grid: list[list[Axes]], metrics: Sequence[str], base: int | None) -> None:
+    """Limits, ticks and names of the axes."""
+    narrow = style.preset(figure.upbench_preset).columns == 1
+    for row, metric in zip(grid, metrics, strict=True):
+        for k, axes in enumerate(row):
+            artists.parameter_axis(axes, metric == metrics[-1] and (not narrow or k == len(row) - 1))
+            axes.label_outer()
+            axes.tick_params(labelleft=True)
+            if narrow or k == 0:
+                axes.set_ylabel(f"{palette.name(metric)} (%)")
+            if base and metric == metrics[0] and (not narrow or k == 0):
+                top = axes.secondary_xaxis("top", functions=(lambda x: 100 * x / base, lambda s: s * base / 100))
+                top.xaxis.set_major_locator(LogLocator(numticks=12))
+                top.xaxis.set_major_formatter(style.PERCENTS)
+                top.xaxis.set_minor_formatter(NullFormatter())
+                top.set_xlabel("Trained / backbone parameters (%)")

@@ -1,0 +1,101 @@
+"""How well does a method trained on one dataset do on the others?
+
+Mean Rank-1 over seeds: rows are the dataset trained on, columns the one measured on; the diagonal is framed. One panel
+per method, each at its largest budget.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from reports import artists, palette, style
+from reports.cells import Cell, cells, leading, places
+
+if TYPE_CHECKING:
+    from harness.store import Results
+
+# From white to Okabe-Ito blue; the text on it is black or white, whichever reads better.
+SHADES = LinearSegmentedColormap.from_list("upbench", ["#FFFFFF", "#B9D7EA", "#0072B2"])
+
+
+def applies(results: Results) -> bool:
+    """Whether anything was measured on a dataset it was not trained on."""
+    return bool(shown(cells(results)))
+
+
+def shown(found: list[Cell]) -> dict[str, list[Cell]]:
+    """The cells of each series at the largest budget with a score elsewhere."""
+    by: dict[str, dict[str | None, list[Cell]]] = {}
+    for c in found:
+        if c.trained == 0:
+            continue  # nothing is trained, so there is nothing to carry over
+        by.setdefault(c.key, {}).setdefault(c.budget, []).append(c)
+    picked = {}
+    for key, budgets in by.items():
+        useful = {b: some for b, some in budgets.items() if any(c.measured != c.dataset and c.values for c in some)}
+        if useful:
+            picked[key] = max(useful.values(), key=lambda some: max((c.trained or 0) for c in some))
+    return picked
+
+
+def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
+    """Heat maps with the numbers in them; a cell without a score says so."""
+    with style.use(preset) as p:
+        found, more = leading(cells(results, metric), 8)
+        picked, where = shown(found), places(found)
+        across = 2 if p.columns == 1 else min(4, len(picked))
+        down = -(-len(picked) // across)
+        side = (p.width - 0.75 * p.size / 8) / across
+        figure = style.figure(preset, down * (side * 0.95 + 0.2 * p.size / 8) + 0.65 * p.size / 8)
+        grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+        top = max(c.mean for some in picked.values() for c in some if c.values)
+        numbers = []
+        for axes, some in zip(grid.flat, picked.values(), strict=False):
+            at = {(c.dataset, c.measured): c for c in some}
+            values = np.array([[_mean(at.get((a, b))) for b in where] for a in where])
+            axes.imshow(values, cmap=SHADES, vmin=0, vmax=top, aspect="equal")
+            for i, a in enumerate(where):
+                for j, b in enumerate(where):
+                    c, gid = at.get((a, b)), f"cell-{len(numbers)}"
+                    dark = c is not None and c.values and c.mean > 0.72 * top
+                    words = f"{c.mean:.1f}" + "*" * (c.status != "ok") if c is not None and c.values else "–"
+                    drawn = axes.text(j, i, words, ha="center", va="center", fontsize=p.small,
+                                      color="white" if dark else "black")  # fmt: skip
+                    drawn.set_gid(gid)
+                    if c is not None:
+                        row = artists.rows_of([c], metric)[0]
+                        note = f"trained on {palette.name(a)}\n{artists.tip(c, metric)}"
+                        numbers.append({**row, "gid": gid, "tip": note})
+                axes.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, fill=False, ec="black", lw=p.line))
+            axes.set_title(some[0].series + (f" {some[0].budget}" if some[0].budget else ""))
+            names = [palette.name(w) for w in where]
+            axes.set_xticks(range(len(where)), names, rotation=35, ha="right", rotation_mode="anchor")
+            axes.set_yticks(range(len(where)), names)
+            axes.tick_params(length=0)
+        for unused in list(grid.flat)[len(picked) :]:
+            unused.remove()
+        for axes in grid.flat[max(0, len(picked) - across) : len(picked)] if down > 1 else []:
+            axes.tick_params(labelbottom=True)
+        zero = {c.measured: c for c in found if c.trained == 0 and c.values and c.measured == c.dataset}
+        words = ", ".join(f"{palette.name(d)} {zero[d].mean:.1f}" for d in where if d in zero)
+        stars = any(c.status != "ok" for some in picked.values() for c in some)
+        artists.note(
+            figure,
+            [
+                more,
+                f"{palette.name(metric)} (%), rows: trained on, columns: measured on",
+                "* one seed, or not all seeds have a score" if stars else "",
+                f"zero-shot: {words}" if zero else "",
+            ],
+        )
+    return style.keep(figure, pd.DataFrame(numbers))
+
+
+def _mean(c: Cell | None) -> float:
+    return np.nan if c is None or not c.values else c.mean

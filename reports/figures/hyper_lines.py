@@ -1,0 +1,126 @@
+"""How sensitive is a method to its settings?
+
+Rank-1 and mAP against every numeric setting that the study varies, mean and 95 % interval over seeds; the grey band is
+the setting with the best mean on val, which is the one to take. A cross at the lower edge: no score.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from reports import artists, palette, style
+from reports.cells import Cell, cells, home
+from reports.declared import short
+
+if TYPE_CHECKING:
+    from harness.store import Results
+
+METRICS = ("R1", "mAP")
+MOST = 12  # methods in a panel, the best ones
+
+
+def applies(results: Results) -> bool:
+    """Whether a numeric setting has two values or more that share everything else."""
+    return bool(sweeps(home(cells(results))))
+
+
+def sweeps(found: list[Cell]) -> dict[tuple[str, str, str | None, str], list[Cell]]:
+    """(setting, label, budget, dataset) -> cells by rising setting; what else varies is held at its commonest value."""
+    made: dict[tuple, dict[tuple, list[Cell]]] = {}
+    for c in found:
+        for key, value in c.variant:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                rest = tuple(pair for pair in c.variant if pair[0] != key)
+                made.setdefault((key, c.label, c.budget, c.dataset), {}).setdefault(rest, []).append(c)
+    picked = {}
+    for key, by_rest in made.items():
+        some = max(by_rest.values(), key=len)
+        if len(some) > 1:
+            picked[key] = sorted(some, key=lambda c: dict(c.variant)[key[0]])
+    return picked
+
+
+def draw(results: Results, preset: str = "cvpr") -> Figure:
+    """One panel per setting and metric, for the first dataset and the largest budget of each method."""
+    with style.use(preset) as p:
+        by_metric = {m: sweeps(home(cells(results, m))) for m in METRICS}
+        on_val = sweeps(home(cells(results, "R1", split="val")))
+        keys = list(by_metric["R1"])
+        settings = list(dict.fromkeys(key[0] for key in keys))
+        place = keys[0][3]
+        looks = palette.looks(key[1] for key in keys)
+        figure, grid = artists.panels(preset, len(settings), 1.35 if p.columns == 1 else 1.9, len(METRICS), share=False)
+        numbers, names, statuses = [], {}, []
+        for row, metric in zip(grid, METRICS, strict=True):
+            for axes, setting in zip(row, settings, strict=True):
+                axes.grid(axis="y")
+                here = _here(by_metric[metric], setting, place)
+                values = sorted({_at(c, setting) for some in here.values() for c in some})
+                log = min(values) > 0 and max(values) / min(values) > 8
+                axes.set_xscale("log" if log else "linear")
+                bounds = artists.limits(c for some in here.values() for c in some)
+                for (_, label, budget, _), some in here.items():
+                    scored = [c for c in some if c.values]
+                    look = looks[label]
+                    names[label] = palette.name(label) + (f" {budget}" if budget else "")
+                    axes.plot(
+                        [_at(c, setting) for c in scored], [c.mean for c in scored], color=look.colour, ls=look.dash
+                    )
+                    for c in some:
+                        gid = f"point-{len(numbers)}"
+                        x = _at(c, setting)
+                        if c.values:
+                            artists.point(axes, x, c, look, gid, 0.0, bounds)
+                        else:
+                            artists.absent(axes, x, look, gid)
+                        row_ = artists.rows_of([c], metric)[0]
+                        numbers.append(
+                            {**row_, "setting": setting, "value": x, "gid": gid, "tip": artists.tip(c, metric)}
+                        )
+                    statuses += some
+                for some in _here(on_val, setting, place).values():
+                    best = max((c for c in some if c.values), key=lambda c: c.mean, default=None)
+                    if best is not None:
+                        axes.axvspan(*_around(_at(best, setting), values, log), color="#EBEBEB", zorder=0, lw=0)
+                axes.set_ylim(*bounds)
+                axes.xaxis.set_major_locator(
+                    FixedLocator(values if len(values) < 7 else values[:: len(values) // 6 + 1])
+                )
+                axes.xaxis.set_minor_locator(NullLocator())
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+                axes.set_ylabel(f"{palette.name(metric)} (%)")
+                axes.set_xlabel(short(setting))
+        artists.legend(figure, [artists.handle(looks[label], name) for label, name in names.items()])
+        band = "band: chosen on val" if on_val else "no scores on val, so no setting is chosen"
+        artists.note(figure, [palette.name(place), band, *artists.signs(statuses)])
+    return style.keep(figure, pd.DataFrame(numbers))
+
+
+def _at(c: Cell, setting: str) -> float:
+    return float(dict(c.variant)[setting])
+
+
+def _here(made: dict, setting: str, place: str) -> dict:
+    """The sweeps of one setting and dataset, each label at its largest budget."""
+    best: dict[str, tuple] = {}
+    for key, some in made.items():
+        if key[0] == setting and key[3] == place:
+            size = max((c.target or c.trained or 0) for c in some)
+            if key[1] not in best or size > best[key[1]][0]:
+                best[key[1]] = (size, key, some)
+    shown = sorted(best.values(), key=lambda entry: -max((c.mean for c in entry[2] if c.values), default=0))
+    return {key: some for _, key, some in shown[:MOST]}
+
+
+def _around(x: float, values: list[float], log: bool) -> tuple[float, float]:
+    """A band about `x` as wide as a third of the smallest step."""
+    if log:
+        step = np.diff(np.log(values)).min() / 6
+        return float(x * np.exp(-step)), float(x * np.exp(step))
+    step = np.diff(values).min() / 6
+    return float(x - step), float(x + step)

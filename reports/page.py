@@ -1,0 +1,262 @@
+"""A study as one folder: every figure and table that its results allow, and one page that needs nothing else."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from harness import registry
+from reports import literature, palette, style
+from reports.cells import WORDS, Cell, cells, gaps, home, places
+from reports.declared import declared
+from reports.table import Table, Value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from harness.store import Results
+
+FIRST = ("budget_curve", "main", "budget")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure or table on the page."""
+
+    name: str
+    question: str
+    body: str  # markup of the figure; empty for a table
+    table: Table | None
+    tips: dict[str, str]
+    files: tuple[str, ...]  # relative to the page
+
+
+def report(
+    results: Results,
+    out: Path | str,
+    preset: str = "cvpr",
+    only: Sequence[str] = (),
+    refresh: int | None = None,
+    published: pd.DataFrame | None = None,
+) -> list[Path]:
+    """Write all applicable figures (PDF, SVG, PNG, CSV) and tables (LaTeX, Markdown, CSV) and `index.html`.
+
+    Args:
+        results: A study as the store gives it.
+        out: Folder, made if absent; files of an earlier report are overwritten.
+        preset: One of `reports.style.PRESETS`.
+        only: Names of figures and tables; empty for all that apply.
+        refresh: Seconds after which an open page loads itself again, for a study that is running.
+        published: Published numbers as `reports.literature.load` gives them; read from there when None.
+
+    Returns:
+        The files written, the page first.
+
+    Raises:
+        UserError: an unknown name or preset.
+    """
+    out = Path(out)
+    style.preset(preset)
+    published = literature.load() if published is None else published
+    wanted = set(only)
+    for name in wanted - set(registry.names("figures")):
+        registry.source("tables", name)
+    written, figures, tables, skipped = [], [], [], []
+    for kind, shown in (("figures", figures), ("tables", tables)):
+        for name in _order(registry.names(kind)):
+            module = registry.find(kind, name)
+            if wanted and name not in wanted:
+                continue
+            if not getattr(module, "applies", lambda _: True)(results):
+                skipped.append((name, registry.summary(kind, name)))
+                continue
+            made = _drawn(module, results, preset, published)
+            paths, one = _figure(name, made, out) if kind == "figures" else _table(name, made, out)
+            written += paths
+            shown.append(one)
+    page = out / "index.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(_page(results, figures, tables, skipped, refresh), encoding="utf-8", newline="\n")
+    return [page, *written]
+
+
+def summary(results: Results, metric: str = "R1") -> str:
+    """What came out, for a terminal of 80 columns: completeness, and the best method at each budget."""
+    trials = declared(results)
+    found = home(cells(results, metric))
+    lines = [study_name(results), *textwrap.wrap(_counts(trials), 78, initial_indent="  ", subsequent_indent="  ")]
+    for place in places(found):
+        here = [c for c in found if c.dataset == place]
+        lines += [
+            "",
+            f"{palette.name(place)}, {palette.name(metric)} (%), best mean at each budget (trained parameters)",
+        ]
+        for c in [c for c in here if c.budget is None and c.values]:
+            lines.append(_line("–", c))
+        budgets = dict.fromkeys(c.budget for c in sorted(here, key=lambda c: c.target or 0) if c.budget)
+        for budget in budgets:
+            group = [c for c in here if c.budget == budget]
+            scored = sorted((c for c in group if c.values), key=lambda c: -c.mean)
+            if scored:
+                lines.append(_line(f"{budget}", scored[0]))
+            else:
+                lines.append(f"  {budget:>6}  no score")
+    lost = gaps(found)
+    care = [part for line in lost for part in textwrap.wrap(line, 78, initial_indent="  ", subsequent_indent="    ")]
+    return "\n".join([*lines, *(["", "Read with care:"] if lost else []), *care])
+
+
+def study_name(results: Results) -> str:
+    """The study's name, as its document has it."""
+    return str((results.study.get("study") or {}).get("name") or results.study.get("name") or "study")
+
+
+def _line(budget: str, c: Cell) -> str:
+    half = c.interval.half
+    score = f"{c.mean:6.2f}" + (f" ± {half:<5.2f}" if half is not None else " " * 8)
+    seeds = "one seed" if len(c.statuses) == 1 else f"{len(c.values)} of {len(c.statuses)} seeds"
+    story = "" if c.status == "ok" else f"  ({seeds})"
+    return f"  {budget:>6}  {c.series:<22.22} {score} {style.count(c.trained or 0):>6}{story}"
+
+
+def _counts(trials: pd.DataFrame) -> str:
+    seen = Counter(trials["status"])
+    lost = ", ".join(f"{n} {WORDS.get(s, s)}" for s, n in sorted(seen.items()) if s != "ok")
+    return f"{seen['ok']} of {len(trials)} trials have results" + (f" ({lost})" if lost else "")
+
+
+def _order(names: Sequence[str]) -> list[str]:
+    return sorted(names, key=lambda n: (FIRST.index(n) if n in FIRST else len(FIRST), n))
+
+
+def _drawn(module, results: Results, preset: str, published: pd.DataFrame) -> Figure | Table:
+    parameters = module.draw.__code__.co_varnames[: module.draw.__code__.co_argcount]
+    given = {"preset": preset, "literature": published}
+    return module.draw(results, **{k: v for k, v in given.items() if k in parameters})
+
+
+def _figure(name: str, made: Figure, out: Path) -> tuple[list[Path], Shown]:
+    paths = style.save(made, out / "figures" / name)
+    frame = style.numbers(made)
+    tips = {}
+    if {"gid", "tip"} <= set(frame.columns):
+        tips = {f"{name}-{g}": t for g, t in frame[["gid", "tip"]].dropna().itertuples(index=False)}
+    files = tuple(p.relative_to(out).as_posix() for p in paths)
+    return paths, Shown(name, registry.summary("figures", name), _inline(style.inline(made), name), None, tips, files)
+
+
+def _inline(svg: str, name: str) -> str:
+    """An SVG file as part of a page: no prolog, ids that no other figure has, and a width that follows the page."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", svg)
+    points = re.search(r'width="([\d.]+)pt"', svg)
+    head, tail = svg.split(">", 1)
+    head = re.sub(r'\s(width|height)="[\d.]+pt"', "", head)
+    return f'{head} style="width:{2 * float(points.group(1)):.0f}px" role="group" aria-label="{name}">{tail}'
+
+
+def _table(name: str, made: Table, out: Path) -> tuple[list[Path], Shown]:
+    folder = out / "tables"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for kind, text in (("tex", made.latex()), ("md", made.markdown()), ("csv", made.csv())):
+        path = folder / f"{name}.{kind}"
+        path.write_text(text, encoding="utf-8", newline="\n")
+        paths.append(path)
+    files = tuple(p.relative_to(out).as_posix() for p in paths)
+    return paths, Shown(name, registry.summary("tables", name), "", made, {}, files)
+
+
+def _page(results: Results, figures: list, tables: list, skipped: list, refresh: int | None) -> str:
+    trials = declared(results)
+    found = home(cells(results))
+    document = results.study.get("study") or {}
+    lost = trials[trials["status"] != "ok"]
+    return _template().render(
+        name=study_name(results),
+        question=results.study.get("question") or document.get("question") or "",
+        counts=_counts(trials),
+        gaps=gaps(found),
+        lost=[
+            (
+                r.label,
+                r.budget or "–",
+                palette.name(r.dataset),
+                int(r.seed),
+                WORDS.get(r.status, r.status),
+                _words(r.reason),
+            )
+            for r in lost.itertuples(index=False)
+        ],
+        figures=figures,
+        tables=tables,
+        skipped=skipped,
+        document=json.dumps(document, indent=2, ensure_ascii=False, default=str),
+        provenance=provenance(results),
+        tips=Markup(json.dumps({k: v for f in figures for k, v in f.tips.items()}).replace("<", "\\u003c")),
+        refresh=refresh,
+    )
+
+
+def provenance(results: Results) -> list[tuple[str, str]]:
+    """Where the numbers come from, as (what, values); more than one value is a mixture, and said to be one."""
+    frame = results.trials
+    rows = []
+    for what, column in (
+        ("Commit", "commit"), ("Uncommitted changes", "dirty"), ("Release", "release"), ("Hardware", "hardware"),
+        ("Device", "device"), ("Threads", "threads"), ("Backbone", "backbone"), ("Backbone weights", "backbone_hash"),
+        ("Data", "data_hash"), ("Code", "code_hash"), ("Package versions", "versions"),
+    ):  # fmt: skip
+        if column not in frame:
+            continue
+        seen = Counter(_words(v) for v in frame[column] if pd.notna(v))
+        if not seen:
+            rows.append((what, "not recorded"))
+            continue
+        mixed = len(seen) > 1 and column not in ("data_hash", "code_hash")
+        text = "; ".join(f"{v} ({n} trials)" if len(seen) > 1 else v for v, n in sorted(seen.items()))
+        rows.append((what, ("mixed: " if mixed else "") + text))
+    starts = frame["started"].dropna() if "started" in frame else []
+    if len(starts):
+        rows.append(("Run", f"{min(starts):%Y-%m-%d %H:%M} to {max(starts):%Y-%m-%d %H:%M} UTC"))
+    return rows
+
+
+def _words(value: object) -> str:
+    if isinstance(value, str) and value.startswith("{"):
+        return ", ".join(f"{k} {v}" for k, v in json.loads(value).items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:g}"
+    return "" if value is None else str(value)
+
+
+def _sort_key(entry: object) -> object:
+    if isinstance(entry, Value):
+        return "" if entry.number is None else entry.number
+    return "" if entry is None else entry
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    source = resources.files("reports").joinpath("page.html.j2").read_text(encoding="utf-8")
+    env = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    env.filters["sort_key"] = _sort_key
+    env.filters["is_value"] = lambda entry: isinstance(entry, Value)
+    env.filters["thousands"] = lambda entry: f"{entry:,}" if isinstance(entry, int) else entry
+    return env.from_string(source)

@@ -1,0 +1,42 @@
+"""Statistics of the reports: numbers in, numbers out; no files, no pictures, no global random state."""
+
+from reports.statistics.intervals import Interval, over_both, over_identities, over_seeds
+from reports.statistics.optimism import Optimism, optimism
+from reports.statistics.paired import (
+    Difference,
+    McNemar,
+    by_seed,
+    difference,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    wilcoxon,
+)
+from reports.statistics.power import detectable, power, seeds_needed
+from reports.statistics.ranks import Ranking, critical_difference, rank
+from reports.statistics.saturation import Law, saturation
+
+__all__ = [
+    "Difference",
+    "Interval",
+    "Law",
+    "McNemar",
+    "Optimism",
+    "Ranking",
+    "by_seed",
+    "critical_difference",
+    "detectable",
+    "difference",
+    "holm",
+    "mcnemar",
+    "optimism",
+    "over_both",
+    "over_identities",
+    "over_seeds",
+    "paired_bootstrap",
+    "power",
+    "rank",
+    "saturation",
+    "seeds_needed",
+    "wilcoxon",
+]

@@ -1,0 +1,74 @@
+"""Which parts does each variant have, and what do they bring?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reports import palette, style
+from reports.cells import cells, home, places, protocol
+from reports.compare import records_of
+from reports.declared import declared
+from reports.figures.ablation import groups, parts
+from reports.statistics import holm
+from reports.table import Column, Table, Value
+
+if TYPE_CHECKING:
+    from harness.store import Results
+
+
+def applies(results: Results) -> bool:
+    """Whether the study holds a union and something with fewer of its parts."""
+    return bool(groups(results, home(cells(results))))
+
+
+def draw(results: Results, metric: str = "R1") -> Table:
+    """One row per dataset, budget and subset of the parts, the whole last; check marks say which parts are there."""
+    trials = declared(results)
+    found, records, of = home(cells(results, metric)), records_of(results), parts(trials)
+    picked = groups(results, found)
+    names = list(dict.fromkeys(name for whole, _ in picked.values() for name in of[whole.label]))
+    rows, breaks = [], []
+    for place in places(found):
+        for (at, budget, _), (whole, fewer) in picked.items():
+            if at != place:
+                continue
+            breaks.append(len(rows))
+            gaps = [records.difference(c, whole, metric) if c.values else None for c, _ in fewer]
+            for (c, has), gap in zip(
+                [*reversed(fewer), (whole, of[whole.label])], [*reversed(gaps), None], strict=True
+            ):
+                row = {"dataset": palette.name(place), "budget": budget, "method": c.series}
+                row |= {name: "✓" if name in has else "" for name in names}
+                row["trained"] = Value(c.trained, digits=0, text="" if c.trained is None else style.count(c.trained))
+                row["score"] = Value.of(c.interval, c.story, mark="*" if c.status in ("single", "partial") else "",
+                                        emphasis="best" if c is whole else "")  # fmt: skip
+                row["difference"] = Value(None) if gap is None else Value.of(gap.interval)
+                row["p"] = None if gap is None else gap.p
+                rows.append(row)
+            _adjust(rows[breaks[-1] :])
+    columns = (
+        Column("dataset", "Dataset", align="l"),
+        Column("budget", "Budget"),
+        Column("method", "Variant", align="l"),
+        *(Column(name, palette.name(name), align="c") for name in names),
+        Column("trained", "Trained"),
+        Column("score", palette.name(metric)),
+        Column("difference", "Δ to the whole"),
+        Column("p", "p (Holm)"),
+    )
+    notes = (
+        protocol(found) + "; mean ± half of the 95 % t interval over seeds",
+        "Δ: paired on queries and seeds, ± half of the 95 % interval over seeds and identities; p with Holm's "
+        "correction within a budget",
+        "* one seed, or fewer seeds than declared",
+    )
+    return Table("Ablation", columns, tuple(rows), notes, tuple(breaks), "ablation")
+
+
+def _adjust(rows: list[dict]) -> None:
+    """Holm's correction over the rows that have a p-value."""
+    known = [row for row in rows if row["p"] is not None]
+    for row, p in zip(known, holm(np.array([row["p"] for row in known])), strict=True):
+        row["p"] = Value(float(p), digits=3, text="<0.001" if p < 0.001 else "")

@@ -1,0 +1,68 @@
+"""What does each method cost: parameters, operations, memory, time by phase, and bytes to store?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports import palette, style
+from reports.cells import Cell, cells, home, places
+from reports.table import Column, Table, Value
+
+if TYPE_CHECKING:
+    from harness.store import Results
+
+# key of the costs, key of the column, head, divided by, digits
+COLUMNS = (
+    ("flops_forward", "forward_gflops", "Fwd GFLOPs", 1e9, 1),
+    ("flops_backward", "backward_gflops", "Bwd GFLOPs", 1e9, 1),
+    ("peak_memory_train", "train_mib", "Train MiB", 2**20, 0),
+    ("peak_memory_evaluate", "evaluate_mib", "Eval MiB", 2**20, 0),
+    ("step_seconds", "step_ms", "ms / step", 1e-3, 1),
+    ("seconds_train", "train_s", "Train s", 1, 1),
+    ("seconds_evaluate", "evaluate_s", "Eval s", 1, 1),
+    ("seconds_data", "data_s", "Data s", 1, 1),
+    ("seconds_total", "total_s", "Total s", 1, 1),
+    ("adapter_bytes", "stored_mib", "Stored MiB", 2**20, 2),
+)
+
+
+def applies(results: Results) -> bool:
+    """Whether any cost was measured."""
+    return any(results.trials[key].notna().any() for key, *_ in COLUMNS)
+
+
+def draw(results: Results) -> Table:
+    """One row per dataset, method and budget; medians over seeds."""
+    every = home(cells(results))
+    measured = [column for column in COLUMNS if any(c.costs[column[0]] is not None for c in every)]
+    rows, breaks = [], []
+    for place in places(every):
+        breaks.append(len(rows))
+        rows += [_row(c, measured) for c in every if c.dataset == place]
+    columns = (
+        Column("dataset", "Dataset", align="l"),
+        Column("method", "Method", align="l"),
+        Column("budget", "Budget"),
+        Column("trained", "Trained"),
+        *(Column(key, head) for _, key, head, _, _ in measured),
+    )
+    hardware = sorted(set(results.trials["hardware"].dropna()))
+    notes = [
+        "Median over seeds; operations per image-text pair; memory is the peak; – not measured",
+        "Measured on " + ", ".join(hardware) if hardware else "",
+        "Times of different hardware stand side by side and cannot be compared" if len(hardware) > 1 else "",
+    ]
+    return Table("Cost", columns, tuple(rows), tuple(n for n in notes if n), tuple(breaks), "cost")
+
+
+def _row(c: Cell, measured: list[tuple]) -> dict:
+    row = {
+        "dataset": palette.name(c.dataset),
+        "method": c.series,
+        "budget": c.budget,
+        "trained": Value(c.trained, digits=0, text="" if c.trained is None else style.count(c.trained)),
+    }
+    for cost, key, _, scale, digits in measured:
+        value = c.costs[cost]
+        row[key] = Value(None if value is None else value / scale, digits=digits)
+    return row

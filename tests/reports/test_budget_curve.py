@@ -1,0 +1,114 @@
+"""The main figure, by what was drawn: places, looks, statuses, reference lines and the Pareto front."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from reports import palette, style
+from reports.cells import cells, home
+from reports.figures import budget_curve
+from reports.figures.budget_curve import backbone_parameters, pareto
+
+
+@pytest.fixture(scope="module")
+def figure(results):
+    return budget_curve.draw(results)
+
+
+@pytest.fixture(scope="module")
+def artists(figure):
+    return {artist.get_gid(): artist for artist in figure.findobj() if artist.get_gid()}
+
+
+def test_every_marker_is_at_its_achieved_parameters_and_mean(results, figure, artists):
+    """Against the raw tables, not against the cells the figure was made from."""
+    scores = results.scores.query("metric == 'R1' and split == 'test' and choice == 'selected' and direction == 't2i'")
+    joined = results.trials.merge(scores, on=["id", "dataset"])
+    joined = joined[(joined["status"] == "ok") & (joined["trained"] > 0)]
+    expected = joined.fillna({"budget": "-"}).groupby(["label", "budget", "dataset"])[["trained", "value"]].mean()
+    frame = style.numbers(figure)
+    drawn = frame[frame["mean"].notna() & frame["gid"].notna()].fillna({"budget": "-"})
+    assert len(drawn) == len(expected) == 48
+    for row in drawn.itertuples():
+        x, y = artists[row.gid].get_xydata()[0]
+        wanted = expected.loc[(row.label, row.budget, row.trained_on)]
+        assert (x, y) == (pytest.approx(wanted["trained"]), pytest.approx(wanted["value"]))
+        look = palette.LOOKS[row.label]
+        assert (artists[row.gid].get_color(), artists[row.gid].get_marker()) == (look.colour, look.marker)
+
+
+def test_interval_is_drawn_where_there_is_one(figure, artists):
+    for row in style.numbers(figure).dropna(subset=["gid", "mean"]).itertuples():
+        bar = artists.get(f"{row.gid}-interval")
+        assert (bar is None) == (row.seeds == 1)
+        if row.seeds > 2:
+            assert bar.get_ydata() == pytest.approx([row.low, row.high])
+
+
+def test_holes_are_shown_as_what_they_are(figure, artists):
+    frame = style.numbers(figure)
+    for status, fill in (("ok", "full"), ("single", "none"), ("partial", "bottom")):
+        some = frame[(frame["status"] == status) & frame["gid"].notna()]
+        assert len(some)
+        assert {artists[g].get_fillstyle() for g in some["gid"]} == {fill}
+    crosses = frame[frame["status"] == "infeasible"]
+    assert len(crosses) == 3
+    assert {artists[g].get_marker() for g in crosses["gid"]} == {"x"}
+    assert all(artists[row.gid].get_xdata() == [row.target_parameters] for row in crosses.itertuples())
+    note = " ".join(figure._supxlabel.get_text().split())
+    for words in (
+        "Prefix at 5%: infeasible",
+        "Adapter at 0.5%: one seed, no interval",
+        "LoRA at 5% (S-ICFG): 2 of 3 seeds (1 diverged)",
+        "UP-Person at 5% (S-RSTP): 2 of 3 seeds (1 not run)",
+        "Full fine-tuning (S-ICFG): 2 of 3 seeds (1 out of memory)",
+    ):
+        assert words in note
+
+
+def test_panels_references_and_axes(results, figure):
+    texts = [[t.get_text() for t in axes.texts] for axes in figure.axes]
+    assert [t[-1] for t in texts] == ["S-CUHK", "S-ICFG", "S-RSTP"]
+    full = {c.dataset: c.mean for c in home(cells(results)) if c.label == "full"}
+    for axes, words, place in zip(figure.axes, texts, full, strict=True):
+        assert f"Full FT {full[place]:.1f}" in words
+        assert any(w.startswith("Zero-shot") for w in words)
+        assert axes.get_xscale() == "log"
+        assert any(np.allclose(line.get_ydata(), full[place]) and len(line.get_ydata()) == 2 for line in axes.lines)
+    with style.use("cvpr"):
+        figure.canvas.draw()
+    top = figure.axes[0].child_axes[0]
+    assert top.get_xlim() == pytest.approx(np.array(figure.axes[0].get_xlim()) * 100 / 149_617_664)
+
+
+def test_legend_is_outside_of_all_panels(figure):
+    with style.use("cvpr"):
+        style.settle(figure)
+        renderer = figure.canvas.get_renderer()
+        box = figure.legends[0].get_window_extent(renderer)
+        assert not any(box.overlaps(axes.get_tightbbox(renderer)) for axes in figure.axes)
+    words = [t.get_text() for t in figure.legends[0].texts]
+    assert words == ["Adapter", "LoRA", "Prefix", "UP-Person", "Pareto front"]
+
+
+def test_pareto_by_a_slow_loop():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        points = [tuple(p) for p in rng.integers(0, 8, (12, 2)).tolist()]
+        kept = {p for p in points if not any(q[0] <= p[0] and q[1] >= p[1] and q != p for q in points)}
+        assert set(pareto(points)) == kept
+    assert pareto([]) == []
+
+
+def test_backbone_parameters_come_from_full_or_from_what_is_left(results):
+    found = home(cells(results))
+    assert backbone_parameters(found) == 149_617_664
+    assert backbone_parameters([c for c in found if c.label in ("lora", "adapter")]) == 149_617_664
+    assert backbone_parameters([]) is None
+
+
+def test_two_metrics_make_two_rows(results):
+    figure = budget_curve.draw(results, preset="wide", metrics=("R1", "mAP"))
+    assert len(figure.axes) == 6
+    assert set(style.numbers(figure)["metric"]) == {"R1", "mAP"}

@@ -1,0 +1,111 @@
+"""Every figure in every preset: fonts, sizes, bytes, and that nothing is cut off; no figure reads files."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+from PIL import Image
+
+from harness import registry
+from reports import style
+
+FIGURES = registry.names("figures")
+
+
+@pytest.fixture(scope="module")
+def studies(results, making):
+    """For each figure a study that it applies to."""
+    one = {"budgets": ("1%",), "places": ("synth_cuhk",), "holes": False}
+    lrs = (1e-4, 1e-3, 1e-2)
+    swept = making(seeds=2, methods=("lora", "prefix"), lrs=lrs, **one)
+    crossed = making(seeds=1, methods=("lora",), lrs=lrs, depths=(3, 12), **one)
+    parts = making(seeds=2, methods=("l_adapter", "lora", "lora+l_adapter", "up_person"), budgets=("1%",), holes=False)
+    special = {"hyper_lines": swept, "grid_heatmap": crossed, "ablation": parts}
+    return {name: special.get(name, results) for name in FIGURES}
+
+
+@pytest.fixture(scope="module", params=FIGURES)
+def drawn(request, studies):
+    """(name, module, study) of one figure."""
+    module = registry.find("figures", request.param)
+    assert module.applies(studies[request.param])
+    return request.param, module, studies[request.param]
+
+
+OTHER = [pytest.param(preset, marks=pytest.mark.slow) for preset in ("ieee", "wide", "slides")]
+
+
+@pytest.mark.parametrize("preset", ["cvpr", *OTHER])
+def test_files_are_fit_for_a_journal(drawn, preset, tmp_path):
+    """Type 42 fonts, 7 pt or more, the right width, and nothing that runs into the edge of the picture."""
+    name, module, study = drawn
+    figure = module.draw(study, preset=preset)
+    p = style.PRESETS[preset]
+    assert figure.get_size_inches()[0] == p.width
+    paths = {path.suffix: path for path in style.save(figure, tmp_path / name)}
+    assert set(paths) == {".pdf", ".svg", ".png", ".csv"}
+    pdf = paths[".pdf"].read_bytes()
+    assert b"/Type3" not in pdf
+    assert b"/CIDFontType2" in pdf or b"/TrueType" in pdf
+    assert b"CreationDate" not in pdf
+    assert min(_sizes(pdf)) >= 7
+    assert all(text.get_fontsize() >= p.small for text in figure.findobj(Text) if text.get_text().strip())
+    pixels = np.asarray(Image.open(paths[".png"]).convert("L"))
+    assert pixels.shape[1] == pytest.approx(p.width * p.dpi, abs=1)
+    assert min(pixels[0].min(), pixels[-1].min(), pixels[:, 0].min(), pixels[:, -1].min()) > 250, "cut off at the edge"
+
+
+REPEATED = [pytest.param(name, marks=[] if name == "budget_curve" else pytest.mark.slow) for name in FIGURES]
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_the_same_results_give_the_same_bytes(name, studies, tmp_path):
+    module = registry.find("figures", name)
+    once, twice = (style.save(module.draw(studies[name]), tmp_path / folder / name) for folder in ("one", "two"))
+    assert [a.name for a, b in zip(once, twice, strict=True) if a.read_bytes() != b.read_bytes()] == []
+
+
+def _sizes(pdf: bytes) -> list[float]:
+    """Font sizes set in the content streams of a PDF."""
+    found = []
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
+        try:
+            text = zlib.decompress(stream)
+        except zlib.error:
+            continue
+        found += [float(size) for size in re.findall(rb"/F\S+ ([\d.]+) Tf", text)]
+    return found
+
+
+def test_every_hover_names_an_artist_that_is_drawn(drawn):
+    _, module, study = drawn
+    figure = module.draw(study)
+    frame = style.numbers(figure)
+    assert len(frame)
+    if "gid" in frame:
+        gids = {artist.get_gid() for artist in figure.findobj() if artist.get_gid()}
+        assert set(frame["gid"].dropna()) <= gids
+        assert frame["gid"].dropna().is_unique
+        assert frame["tip"].str.len().min() > 5
+
+
+def test_numbers_are_finite_or_absent(drawn):
+    _, module, study = drawn
+    frame = style.numbers(module.draw(study)).select_dtypes("number")
+    assert not np.isinf(frame.to_numpy(float)).any()
+
+
+def test_a_figure_says_which_question_it_answers():
+    for name in FIGURES:
+        assert registry.summary("figures", name).endswith("?"), name
+    for name in registry.names("tables"):
+        assert registry.summary("tables", name).endswith("?"), name
+
+
+def test_a_figure_that_does_not_apply_says_so(making):
+    empty = making(seeds=1, methods=("zero_shot",), places=("synth_cuhk",), cross=False, holes=False)
+    assert [name for name in FIGURES if registry.find("figures", name).applies(empty)] == []

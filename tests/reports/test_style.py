@@ -1,0 +1,62 @@
+"""Looks are stable and distinct, numbers are written as people write them, files repeat byte by byte."""
+
+from __future__ import annotations
+
+import itertools
+
+import matplotlib
+import pytest
+
+from harness.errors import UserError
+from reports import palette, style
+
+
+def test_known_methods_keep_their_look_whatever_else_is_there():
+    for others in ([], ["mine"], ["mine", "yours", "lora"]):
+        assert palette.looks(["up_person", *others])["up_person"] == palette.LOOKS["up_person"]
+    assert len(set(palette.LOOKS.values())) == len(palette.LOOKS)
+
+
+def test_no_two_methods_look_alike():
+    labels = [*palette.LOOKS, *(f"mine {i}" for i in range(60))]
+    found = palette.looks(labels)
+    assert len(set(found.values())) == len(labels)
+    assert found == palette.looks(reversed(labels))
+    for one, two in itertools.combinations(found.values(), 2):
+        assert (one.colour, one.marker) != (two.colour, two.marker) or one.dash != two.dash
+
+
+def test_an_unknown_name_looks_the_same_in_every_process():
+    assert palette.looks(["mine"])["mine"] == palette.Look("#E69F00", "s", palette.SOLID)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (950, "950"), (999.6, "1000"), (12_000, "12K"), (307_272, "307K"), (1_966_128, "1.97M"),
+     (7_419_816, "7.42M"), (149_617_664, "150M"), (99_960, "100K"), (10_000_000, "10M"), (1e9, "1G")],
+)  # fmt: skip
+def test_counts(value, text):
+    assert style.count(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.001, "0.001"), (0.1, "0.1"), (5, "5"), (100, "100"), (1e-6, "0.000001")]
+)
+def test_percents(value, text):
+    assert style.percent(value) == text
+
+
+def test_unknown_preset_names_the_nearest():
+    with pytest.raises(UserError, match="did you mean cvpr"):
+        style.preset("cvrp")
+
+
+def test_a_preset_changes_nothing_outside_its_block():
+    before = dict(matplotlib.rcParams)
+    with style.use("slides"):
+        assert matplotlib.rcParams["pdf.fonttype"] == 42
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_no_text_under_seven_points():
+    assert all(p.small >= 7 and p.size >= p.small for p in style.PRESETS.values())

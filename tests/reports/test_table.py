@@ -1,0 +1,84 @@
+"""Tables as LaTeX, Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+
+from harness import registry
+from reports.statistics import Interval
+from reports.table import Column, Table, Value
+
+FIRST = {"m": "a_b", "x": Value(74.166, 0.2, 3, emphasis="best"), "y": Value(60.0, emphasis="second", mark="≈"), "n": 3}
+TABLE = Table(
+    "A & B",
+    (Column("m", "Method", align="l"), Column("x", "R1 (%)", "One"), Column("y", "R1 (%)", "One"), Column("n", "#")),
+    (
+        {
+            "m": "a_b",
+            "x": Value(74.166, 0.2, 3, emphasis="best"),
+            "y": Value(60.0, mark="≈", emphasis="second"),
+            "n": 3,
+        },
+        {"m": "50% | c", "x": Value(None, text="infeasible"), "y": None, "n": 149_617_664},
+    ),
+    notes=("± is 95 %",),
+    breaks=(0, 1),
+    name="t",
+)
+
+
+def test_latex():
+    text = TABLE.latex()
+    assert r"a\_b & \textbf{74.17}{\scriptsize$\pm$0.20} & \underline{60.00}\textsuperscript{$\approx$} & 3 \\" in text
+    assert r"50\% | c & infeasible & -- & 149,617,664 \\" in text
+    assert r" & \multicolumn{2}{c}{One} &  \\" in text
+    assert r"\cmidrule(lr){2-3}" in text
+    assert r"\caption{A \& B. $\pm$ is 95 \%.}" in text
+    assert text.count(r"\midrule") == 2 and text.count(r"\toprule") == text.count(r"\bottomrule") == 1
+
+
+def test_markdown():
+    text = TABLE.markdown().splitlines()
+    assert text[2] == "| Method | One R1 (%) | One R1 (%) | # |"
+    assert text[3] == "| :--- | ---: | ---: | ---: |"
+    assert text[4] == "| a_b | **74.17** ± 0.20 | <u>60.00</u>≈ | 3 |"
+    assert text[5] == "| 50% \\| c | infeasible | – | 149,617,664 |"
+
+
+def test_csv_has_full_numbers_and_ends():
+    rows = list(csv.DictReader(io.StringIO(TABLE.csv())))
+    assert list(rows[0]) == ["m", "x", "x_low", "x_high", "x_seeds", "y", "n"]
+    assert (float(rows[0]["x"]), float(rows[0]["x_low"]), float(rows[0]["x_high"])) == pytest.approx(
+        (74.166, 73.966, 74.366)
+    )
+    assert (rows[1]["x"], rows[1]["x_low"], rows[1]["y"]) == ("infeasible", "", "")
+
+
+def test_value_of_an_interval():
+    assert str(Value.of(Interval(70.0, 69.0, 71.0, 3))) == "70.00 ± 1.00"
+    assert str(Value.of(Interval(70.0, None, None, 1), mark="*")) == "70.00*"
+    assert str(Value.of(None, "diverged")) == "diverged"
+
+
+@pytest.mark.parametrize("name", registry.names("tables"))
+def test_every_table_is_well_formed(name, results, making):
+    module = registry.find("tables", name)
+    study = results
+    if name == "ablation":
+        study = making(seeds=2, methods=("l_adapter", "lora", "lora+l_adapter", "up_person"), budgets=("1%",))
+    assert module.applies(study)
+    table = module.draw(study)
+    text = table.latex()
+    assert text.isascii(), re.findall(r"[^\x00-\x7f]", text)
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+    body = text.split(r"\midrule", 1)[1].split(r"\bottomrule")[0]
+    lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+    assert len(lines) == len(table.rows) > 0
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(table.columns) - 1}
+    assert len(list(csv.reader(io.StringIO(table.csv())))) == len(table.rows) + 1
+    assert all(set(row) <= {c.key for c in table.columns} for row in table.rows)
+    assert list(table.breaks) == sorted(set(table.breaks))
