@@ -128,7 +128,7 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=SHIPPED / "tiny")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--size", default="standard")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
