@@ -32,7 +32,7 @@ CONFIG = {
     "text_cfg": {"context_length": 77, "vocab_size": 0, "width": 96, "heads": 3, "layers": 3},
     "quick_gelu": True,
 }
-DOMAINS = ("synth_cuhk", "synth_icfg", "synth_rstp")
+DOMAINS = {"synth_cuhk": {}, "synth_icfg": {}, "synth_rstp": {}}  # whose captions join the vocabulary, with options
 
 
 def write(folder: Path, backbone: Backbone, config: dict, vocabulary: tuple[int, ...], scale: float, log: dict) -> None:
@@ -51,8 +51,8 @@ def pretrain(folder: Path, data: Path, epochs: int, batch: int, lr: float, seed:
     """Train from a random start on the broad domain; prints and keeps a log per epoch."""
     broad = {"dataset": "synth_broad", "options": {"size": size}}
     captions = {c for s in material.splits(broad, data).values() for c in s.captions}
-    for name in DOMAINS:
-        for part in material.splits({"dataset": name, "options": {}}, data).values():
+    for name, options in DOMAINS.items():
+        for part in material.splits({"dataset": name, "options": options}, data).values():
             captions.update(part.captions)
     vocabulary = cut(sorted(captions))
     config = {**CONFIG, "text_cfg": {**CONFIG["text_cfg"], "vocab_size": len(vocabulary) + 3}}

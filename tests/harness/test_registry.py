@@ -42,5 +42,5 @@ def test_an_error_is_one_line_with_its_parts():
 def test_nearest():
     known = ["lora", "prefix", "adapter"]
     assert errors.nearest("lorra", known) == "lora"
-    assert errors.nearest("pre", known) == "prefix"
+    assert errors.nearest("up", [*known, "up_person"]) == "up_person"
     assert errors.nearest("zzz", known) is None

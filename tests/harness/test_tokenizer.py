@@ -36,6 +36,8 @@ def test_a_cut_vocabulary_keeps_words_and_spells_the_others():
     assert known[0][0] == small.start and known[0][4] == small.end == small.vocabulary - 1
     spelled, _ = small(["a xylophone"])
     assert (spelled[0] == small.end).argmax() == 2 + len("xylophone")
+    letters = Tokenizer(20)(["e"])[0][0][1]
+    assert small.kept[spelled[0][spelled[0].argmax() - 1]] == letters, "the last letter ends its word"
     whole, _ = Tokenizer(20)(["a red man"])
     assert [small.kept[i] for i in known[0][1:4]] == whole[0][1:4].tolist()
 
