@@ -243,19 +243,21 @@ def parameter_axis(axes: Axes, title: bool = True) -> None:
 
 def label(
     axes: Axes, words: str, spots: Sequence[tuple[float, float, str, str]], busy: Sequence[tuple[float, float]], **kw
-) -> None:
+) -> list[tuple[float, float]]:
     """Write `words` at the one of `spots` (x, y in fractions of the panel, horizontal and vertical alignment) that
-    covers the fewest of the `busy` points (data coordinates)."""
+    covers the fewest of the `busy` points (data coordinates); returns points of the place taken, for later labels."""
     p = style.preset(axes.figure.upbench_preset)
     box = axes.get_subplotspec().get_gridspec()
     inches = axes.figure.get_size_inches() / (box.ncols, box.nrows) - (0.45 * p.size / 8, 0.3 * p.size / 8)
     w, h = width(axes.figure, words, p.small) / inches[0], 1.1 * p.small / 72 / inches[1]
     taken = [axes.transAxes.inverted().transform(axes.transData.transform(xy)) for xy in busy]
 
-    def covered(spot: tuple[float, float, str, str]) -> int:
+    def place(spot: tuple[float, float, str, str]) -> tuple[float, float]:
         x, y, across, up = spot
-        left = x - {"left": 0, "center": w / 2, "right": w}[across]
-        base = y - {"bottom": 0, "top": h}[up]
+        return x - {"left": 0, "center": w / 2, "right": w}[across], y - {"bottom": 0, "top": h}[up]
+
+    def covered(spot: tuple[float, float, str, str]) -> int:
+        left, base = place(spot)
         inside = left > -0.01 and left + w < 1.01 and base > -0.01 and base + h < 1.01
         hit = sum(left - 0.02 < tx < left + w + 0.02 and base - 0.02 < ty < base + h + 0.02 for tx, ty in taken)
         return hit + (0 if inside else 1000)
@@ -266,6 +268,9 @@ def label(
         words, (x, y), (0, lift), xycoords="axes fraction", textcoords="offset points", ha=across, va=up,
         fontsize=p.small, **kw,
     )  # fmt: skip
+    left, base = place((x, y, across, up))
+    inside = [(left + i * w / 6, base + j * h / 2) for i in range(7) for j in range(3)]
+    return [tuple(axes.transData.inverted().transform(axes.transAxes.transform(xy)).tolist()) for xy in inside]
 
 
 PARETO = Line2D([], [], color="#DADADA", ls="none", marker="o", ms=8, mew=0, label="Pareto front")

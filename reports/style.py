@@ -40,7 +40,7 @@ PRESETS = {
     "cvpr": Preset(3.25, 8.0, 7.0, 1.1, 3.8, "serif", 1, 300),
     "ieee": Preset(3.5, 8.0, 7.0, 1.1, 3.8, "serif", 1, 300),
     "wide": Preset(6.9, 8.0, 7.0, 1.1, 3.8, "serif", 3, 300),
-    "slides": Preset(10.0, 16.0, 14.0, 2.2, 7.5, "sans-serif", 3, 150),
+    "slides": Preset(13.33, 14.0, 12.0, 2.0, 6.5, "sans-serif", 3, 150),
 }
 
 

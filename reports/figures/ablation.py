@@ -97,7 +97,11 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
                 else:
                     _bar(axes, k, gap, looks[c.key].colour, p.line, gid)
                 numbers.append(_row(c, whole, has, gap, metric) | {"gid": gid})
-            axes.set_yticks(range(len(fewer)), [_plus(has) for _, has in fewer])
+            same = axes is not row[0] and p.columns > 1 and [h for _, h in fewer] == [h for _, h in best[where[0]][1]]
+            axes.set_yticks(range(len(fewer)), [] if same else [_plus(has) for _, has in fewer])
+            axes.set_xlim(
+                *_ends([row["difference"] for row in numbers], [(row["low"], row["high"]) for row in numbers])
+            )
             axes.set_ylim(len(fewer) - 0.4, -0.6)
             axes.set_title(
                 f"{palette.name(place)}: {whole.series} {whole.mean:.1f}"
@@ -105,7 +109,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
             )
             if p.columns > 1 or axes is row[-1]:
                 axes.set_xlabel(f"Δ {palette.name(metric)} (points)")
-        notes.append("pale: the 95 % interval holds zero")
+        notes.append("pale: the 95 % interval holds zero; a line that reaches the edge goes on")
         artists.note(figure, notes)
     return style.keep(figure, pd.DataFrame(numbers))
 
@@ -117,6 +121,16 @@ def _bar(axes, k: int, gap: Difference, colour: str, line: float, gid: str) -> N
     bar.patches[0].set_gid(gid)
     if low is not None:
         axes.plot([low, high], [k, k], "-", color="black", lw=0.8 * line)
+
+
+def _ends(means: list[float | None], intervals: list[tuple[float | None, float | None]]) -> tuple[float, float]:
+    """Limits that show zero, all differences, and intervals as far as they add no more than the range of these."""
+    known = [0.0, *(m for m in means if m is not None)]
+    reach = max(max(known) - min(known), 1.0)
+    low = min([*known, *(max(a, min(known) - reach) for a, _ in intervals if a is not None)])
+    high = max([*known, *(min(b, max(known) + reach) for _, b in intervals if b is not None)])
+    pad = 0.06 * (high - low)
+    return low - pad, high + pad
 
 
 def _plus(has: tuple[str, ...]) -> str:

@@ -24,6 +24,13 @@ from reports.palette import GREY, Look
 if TYPE_CHECKING:
     from harness.store import Results
 
+# Where the name of a panel may stand, as in `artists.label`.
+NAMES = [
+    (x, y, side, up)
+    for y, up in ((0.02, "bottom"), (0.98, "top"), (0.14, "bottom"), (0.5, "bottom"))
+    for x, side in ((0.985, "right"), (0.5, "center"), (0.015, "left"), (0.75, "center"), (0.25, "center"))
+]
+
 
 def applies(results: Results) -> bool:
     """Whether the study has scores of methods with trained parameters at a budget."""
@@ -49,8 +56,8 @@ def draw(results: Results, preset: str = "cvpr", metrics: Sequence[str] = ("R1",
             for axes, place in zip(row, where, strict=True):
                 axes.set(xscale="log", xlim=(min(xs) / 1.7, max(xs) * 1.7))
                 here = [c for c in by_metric[metric] if c.dataset == place]
-                _panel(axes, here, looks, metric, numbers)
-                axes.text(0.985, 0.12, palette.name(place), transform=axes.transAxes, ha="right", va="bottom")
+                busy = _panel(axes, here, looks, metric, numbers)
+                artists.label(axes, palette.name(place), NAMES, busy, weight="bold")
         _axes(figure, grid, metrics, base)
         names = {c.key: c.series for c in every if c.budget}
         entries = [artists.handle(looks[key], name) for key, name in names.items()]
@@ -76,8 +83,8 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return front
 
 
-def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list[dict]) -> None:
-    """All curves of one dataset."""
+def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list[dict]) -> list[tuple]:
+    """All curves of one dataset; returns points that its name should not cover."""
     p = style.preset(axes.figure.upbench_preset)
     axes.grid(axis="y")
     curves: dict[str, list[Cell]] = {}
@@ -93,9 +100,7 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
     axes.set_ylim(max(low, 0), high)
     bounds = axes.get_ylim()
     front = pareto([(c.trained, c.mean) for c in points if c.values])
-    # The panel's name stands in the lower right corner.
-    corner = axes.transAxes + axes.transData.inverted()
-    busy = [tuple(corner.transform((x, y)).tolist()) for x in np.linspace(0.7, 0.98, 5) for y in (0.14, 0.18, 0.22)]
+    busy: list[tuple[float, float]] = []
     for k, (key, curve) in enumerate(curves.items()):
         shift = (k - (len(curves) - 1) / 2) * 0.75 * p.marker
         curve = sorted(curve, key=lambda c: c.trained or c.target or 0)
@@ -121,7 +126,7 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
             _one(axes, c, look, metric, numbers, 0.0, bounds, front)
             y = (c.mean - bounds[0]) / (bounds[1] - bounds[0])
             spots = [(x, y, side, up) for up in ("bottom", "top") for x, side in ((0.015, "left"), (0.75, "center"))]
-            artists.label(axes, f"{'Full FT' if c.label == 'full' else c.series} {c.mean:.1f}", spots, busy)
+            busy += artists.label(axes, f"{'Full FT' if c.label == 'full' else c.series} {c.mean:.1f}", spots, busy)
     if zero is not None:
         numbers += artists.rows_of([zero], metric)
         words, spots = f"Zero-shot {zero.mean:.1f}", [(0.985, 0.02, "right", "bottom"), (0.015, 0.02, "left", "bottom")]
@@ -129,7 +134,8 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
             axes.axhline(zero.mean, color=GREY, ls=palette.DOTTED, lw=p.line)
             y = (zero.mean - bounds[0]) / (bounds[1] - bounds[0])
             spots = [(0.985, y, "right", "bottom"), (0.015, y, "left", "bottom")]
-        artists.label(axes, words + " ↓" * below, spots, busy, color=GREY)
+        busy += artists.label(axes, words + " ↓" * below, spots, busy, color=GREY)
+    return busy
 
 
 def _reach(c: Cell) -> tuple[float, float]:

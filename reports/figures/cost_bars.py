@@ -74,7 +74,7 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
             axes.set_ylim(len(here) - 0.4, -0.6)
             axes.set_yticks(range(len(here)), [f"{c.series} {c.budget}" if c.budget else c.series for c in here])
             axes.tick_params(axis="y", length=0)
-            phases = f": {', '.join(WORDS[k] for k in keys)}" if len(keys) > 1 else ""
+            phases = f"\n{', '.join(WORDS[k] for k in keys)}" if len(keys) > 1 else ""
             axes.set_xlabel(f"{title} ({unit}){phases}")
             axes.spines[["top", "right"]].set_visible(False)
             if p.columns > 1 and axes not in row[:: p.columns]:

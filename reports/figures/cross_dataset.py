@@ -49,10 +49,13 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
     with style.use(preset) as p:
         found, more = leading(cells(results, metric), 8)
         picked, where = shown(found), places(found)
-        across = 2 if p.columns == 1 else min(4, len(picked))
-        down = -(-len(picked) // across)
-        side = (p.width - 0.75 * p.size / 8) / across
-        figure = style.figure(preset, down * (side * 0.95 + 0.2 * p.size / 8) + 0.65 * p.size / 8)
+        scale, most = p.size / 8, 2 if p.columns == 1 else 4
+        down = -(-len(picked) // most)
+        across = -(-len(picked) // down)
+        side = (p.width - 0.75 * scale) / across
+        # A column that ends early has its names below a panel of the row above.
+        early = 0.45 * scale if len(picked) % across and down > 1 else 0.0
+        figure = style.figure(preset, down * (side * 0.95 + 0.25 * scale) + 0.7 * scale + early)
         grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
         top = max(c.mean for some in picked.values() for c in some if c.values)
         numbers = []

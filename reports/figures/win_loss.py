@@ -53,7 +53,7 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
         pairs = {place: pair(found, place) for place in places(found)}
         tables = {place: _counts(*two, records) for place, two in pairs.items() if two}
         tables = {place: made for place, made in tables.items() if made is not None}
-        figure, ((*row,),) = artists.panels(preset, max(len(tables), 1), 2.0 if p.columns == 1 else 2.2, share=False)
+        figure, ((*row,),) = artists.panels(preset, max(len(tables), 1), 2.0 if p.columns == 1 else 2.5, share=False)
         numbers, notes = [], []
         for axes, (place, (counts, test)) in zip(row, tables.items(), strict=False):
             one, two = pairs[place]

@@ -66,7 +66,7 @@ def test_reader(results, size, tmp_path):
     acted.write_text(page.read_text(encoding="utf-8").replace("</body>", SCRIPT), encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--window-size={size}"]
     command = [BROWSER, *flags, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", acted.as_uri()]
-    printed = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=240).stdout
     title = re.search(r"<title>(.*?)</title>", printed, re.DOTALL)[1]
     seen = json.loads(title.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
     assert seen["errors"] == []
