@@ -1,6 +1,7 @@
 """What each method can do, found by trying it; the table of `docs/methods.md`:
 
     python -m harness.capability > docs/methods.md
+    python -m harness.capability --budgets > docs/budgets.md
 
 Sizes and operations are those of ViT-B/16 at 384x128 with the method's default options; whether a start is the identity
 and what can be merged is tried on a small backbone with random weights.
@@ -9,15 +10,17 @@ and what can be merged is tried on a small backbone with random weights.
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import fields
 from types import ModuleType
 from typing import Any
 
 import torch
 
+from harness.budget import parse, solve
 from harness.clip import Backbone, Shape
 from harness.cost import flops
-from harness.method import Method, defaults, merge, sized, trainable
+from harness.method import Method, defaults, merge, sized, sizes, trainable
 from harness.probe import BASE, Case, attached, difference, disturb, on_meta, outputs, sizes_of, small
 from harness.registry import find, names, summary
 
@@ -55,6 +58,54 @@ docs/methods.md`); nothing in the table is declared by hand.
 
 {list}
 """
+
+
+TARGETS = ("0.1%", "0.5%", "1%", "2%", "4.7%", "10%")
+BUDGETS = """\
+# Budgets
+
+A budget is a target that a method's integer options are solved for: the largest setting that does not exceed it. This
+page is made by `python -m harness.capability --budgets > docs/budgets.md`.
+
+| written                    | means                                                                             |
+| -------------------------- | --------------------------------------------------------------------------------- |
+| `1%`                       | trained parameters / (backbone + added), or / backbone where nothing is added     |
+| `1% of backbone`           | trained parameters / backbone                                                     |
+| `2M`, `300k`, `1966128`    | trained parameters                                                                |
+| `flops 70%`, `flops 80G`   | training FLOPs per pair: share of full fine-tuning's, or a count                  |
+| `memory 70%`, `memory 8G`  | bytes held in training one batch: share of full fine-tuning's, or a count         |
+
+FLOPs are those of forward and backward for an image and a caption of full length, by torch's counter. Memory is, in
+float32 and for the recipe's batch, the activations kept for the backward pass, each storage once, and 16 bytes per
+trained parameter (itself, its gradient, AdamW's two moments); the frozen weights are left out, as every method has
+them. Both are measured without weights on the meta device, so what a GPU allocates besides is not seen.
+`budget_mode: flops` in a study gives its plain budgets that mode.
+
+A union scales the options of all its parts, or of the one named in `spend`, by one factor. A target below the smallest
+setting, or more than 10 % above the largest, is infeasible: such a trial is a row without numbers.
+
+## Achieved against target on ViT-B/16 at 384x128
+
+Error is (achieved - target) / target in parameters, from rounding to whole options; "infeasible" stands beside the
+nearest setting. The other options have their defaults.
+
+{table}
+"""
+
+
+def budgets() -> str:
+    """The page of budgets: achieved against target for every method that a budget turns."""
+    rows = [["method", "target", "options", "trained", "share", "error", ""]]
+    for name in names("methods"):
+        module = find("methods", name)
+        if needed(module) or not module.Method.turns:
+            continue
+        for text in TARGETS:
+            found = solve(module.Method(), sizes_of(BASE), parse(text))
+            chosen = ", ".join(f"{option} {size}" for option, size in sizes(found.method, sizes_of(BASE)).items())
+            state = "infeasible" if found.reason else ""
+            rows.append([name, text, chosen, f"{found.trained:,}", f"{found.share:.3%}", f"{found.error:+.2%}", state])
+    return BUDGETS.format(table=aligned(rows, [False, True, False, True, True, True, False]))
 
 
 def probe(name: str, operations: bool = True) -> dict[str, Any]:
@@ -130,8 +181,12 @@ def _bare(shape: Shape) -> float:
 def table(rows: list[dict[str, Any]]) -> str:
     """Rows of `probe` as a Markdown table."""
     cells = [list(COLUMNS.values()), *([_cell(key, row) for key in COLUMNS] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    right = [key in ("trained", "share", "smallest", "largest", "flops") for key in COLUMNS]
+    return aligned(cells, [key in ("trained", "share", "smallest", "largest", "flops") for key in COLUMNS])
+
+
+def aligned(cells: list[list[str]], right: list[bool]) -> str:
+    """A Markdown table of cells, the first row its header; `right` says which columns are set flush right."""
+    widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(right))]
     rule = ["-" * (w - 1) + ":" if r else "-" * w for w, r in zip(widths, right, strict=True)]
     lines = [
         [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)]
@@ -171,4 +226,4 @@ def page(operations: bool = True) -> str:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    print(page(), end="")
+    print(budgets() if "--budgets" in sys.argv[1:] else page(), end="")

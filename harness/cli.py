@@ -23,7 +23,9 @@ COMMANDS = {
     "status": "show what is committed, and how runs went",
     "list": "list methods, datasets, metrics, figures, tables, studies, results, columns",
     "report": "draw a study's figures and tables",
-    "data": "check or make a data set",
+    "data": "check, make or pack a data set",
+    "bench": "measure the harness against naive baselines",
+    "check-method": "ask every promise of a method in a file",
     "publish": "copy a study's results to the published ones",
     "merge": "take over the results of other stores",
 }
@@ -42,7 +44,7 @@ class Commands(click.Group):
             return None
         import importlib
 
-        return importlib.import_module(f"harness.commands.{name}").command
+        return importlib.import_module(f"harness.commands.{name.replace('-', '_')}").command
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         """As click does, with the nearest known name when there is none."""

@@ -82,6 +82,16 @@ def find(kind: str, name: str) -> ModuleType:
     return module
 
 
+def rooted(names: object, folder: Path) -> object:
+    """Lists and mappings of names in which the Python files of `folder` have become whole paths."""
+    if isinstance(names, list):
+        return [rooted(item, folder) for item in names]
+    if isinstance(names, dict):
+        return {rooted(key, folder): rooted(value, folder) for key, value in names.items()}
+    file = isinstance(names, str) and names.endswith(".py") and (folder / names).is_file()
+    return str((folder / names).resolve()) if file else names
+
+
 def summary(kind: str, name: str) -> str:
     """First line of the docstring of `name`, read without importing it."""
     text = ast.get_docstring(ast.parse(source(kind, name).read_text(encoding="utf-8"))) or ""

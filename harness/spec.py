@@ -103,6 +103,7 @@ class Study(Value):
     datasets: Annotated[tuple[Data, ...], Listed]
     methods: Annotated[tuple[Entry, ...], Listed]
     budgets: Annotated[tuple[str | int | None, ...], Listed] = (None,)
+    budget_mode: Literal["params", "flops", "memory"] = "params"  # of budgets that do not name theirs
     seeds: Annotated[tuple[int, ...], Listed] = (0,)
     recipe: dict[str, Any] = {}
     grid: dict[str, list[Any]] = {}
@@ -155,11 +156,12 @@ class Study(Value):
             budgets = entry.budgets if entry.budgets is not None else self.budgets
             for budget, point, row, seed in itertools.product(budgets, itertools.product(*axes), rows, self.seeds):
                 chosen = dict([*point, *row])
+                points = [f"{k.rsplit('.', 1)[-1]}={v}" for k, v in chosen.items()]
                 base = {
                     "method": entry.method,
                     "options": dict(entry.options),
-                    "label": " ".join([entry.label or entry.method, *(f"{_last(k)}={v}" for k, v in chosen.items())]),
-                    "budget": None if budget is None else str(budget),
+                    "label": " ".join([entry.label or Path(entry.method).stem, *points]),
+                    "budget": _budget(None if budget is None else str(budget), self.budget_mode),
                     "dataset": data.model_dump(),
                     "backbone": self.backbone.model_dump(),
                     "recipe": {**self.recipe, **entry.recipe},
@@ -194,8 +196,9 @@ def _matches(base: Mapping[str, Any], path: str, wanted: Any) -> bool:
     return value in wanted if isinstance(wanted, list) else value == wanted
 
 
-def _last(path: str) -> str:
-    return path.rsplit(".", 1)[-1]
+def _budget(text: str | None, mode: str) -> str | None:
+    plain = not text or mode == "params" or text.split()[0] in ("params", "flops", "memory")
+    return text if plain else f"{mode} {text}"
 
 
 def load(
@@ -218,6 +221,7 @@ def load(
     for key, text in (settings or {}).items():
         put(tree, key, scalar(text))
         lines[tuple(key.split("."))] = "--set " + key
+    tree |= {"methods": registry.rooted(tree["methods"], path.parent)} if "methods" in tree else {}
     faults: list[tuple[tuple, str]] = []
     study = None
     try:

@@ -28,6 +28,7 @@ def command(study, store, data, settings, seeds, as_json) -> None:
             **shared.declared(trial),
             "state": "done" if trial["id"] in done else "infeasible" if trial["status"] == "infeasible" else "to run",
             **{key: trial[key] for key in ("reason", "target", "trained", "total", "share")},
+            "solved": trial.get("budget"),
         }
         for trial in resolved
     ]
@@ -39,18 +40,35 @@ def command(study, store, data, settings, seeds, as_json) -> None:
         cells.setdefault((row["label"], row["budget"], row["dataset"], row["trained"]), []).append(row)
     click.echo(f"{asked.name}: {asked.question}" if asked.question else asked.name)
     shared.say_table(
-        ("method", "budget", "data set", "trained", "share", "seeds", "state"),
+        ("method", "budget", "data set", "trained", "share", "target", "error", "seeds", "state"),
         (
-            (label, budget, dataset, f"{trained:,}", f"{100 * group[0]['share']:.3f} %", len(group), _states(group))
+            (
+                *(label, budget, dataset, f"{trained:,}", f"{100 * group[0]['share']:.3f} %"),
+                *_error(group[0]["solved"]),
+                *(len(group), _states(group)),
+            )
             for (label, budget, dataset, trained), group in cells.items()
         ),
-        right=("trained", "share", "seeds"),
+        right=("trained", "share", "target", "error", "seeds"),
     )
+    for row in rows:
+        if row["solved"] and row["solved"]["mode"] != "params":
+            click.echo("error: achieved against target; flops are per pair in training, memory is bytes of a batch")
+            break
     for reason in dict.fromkeys(row["reason"] for row in rows if row["reason"]):
         click.echo(f"infeasible: {reason}")
     counts = Counter(row["state"] for row in rows)
     line = f"{len(rows)} trials: " + ", ".join(f"{n} {state}" for state, n in counts.items())
     click.echo(line + (f"; {repeats} repeats of a trial dropped" if repeats else ""))
+
+
+def _error(solved: dict | None) -> tuple[str | None, str | None]:
+    """Target, and how far what was achieved is from it."""
+    if not solved or not solved["target"]:
+        return None, None
+    unit, of = {"params": ("", 1), "flops": (" G", 1e9), "memory": (" GB", 1e9)}[solved["mode"]]
+    target = f"{solved['target']:,}" if of == 1 else f"{solved['target'] / of:.3f}{unit}"
+    return target, f"{100 * (solved['achieved'] / solved['target'] - 1):+.2f} %"
 
 
 def _states(group: list[dict]) -> str:
