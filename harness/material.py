@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 import json
 import os
 from collections.abc import Mapping
@@ -20,7 +21,8 @@ from harness import registry
 from harness.data.fingerprint import fingerprint
 from harness.data.pack import pack
 from harness.data.split import Split
-from harness.errors import DataError
+from harness.data.subset import OPTIONS, subset, taken
+from harness.errors import DataError, nearest
 from harness.tokenizer import Tokenizer, tokenizer
 from harness.weights import Source, pixels
 
@@ -43,7 +45,8 @@ class Part:
 
 
 def splits(dataset: Mapping, data: str | Path) -> dict[str, Split]:
-    """The splits of `{dataset: name, options: {...}}`; `root` among the options names the data set's folder."""
+    """The splits of `{dataset: name, options: {...}}`; `root` among the options names the data set's folder, and
+    `fraction`, `identities` and `subset_seed` cut its train (`harness.data.subset`)."""
     return _splits(json.dumps(dataset, sort_keys=True), str(data))
 
 
@@ -51,14 +54,24 @@ def splits(dataset: Mapping, data: str | Path) -> dict[str, Split]:
 def _splits(dataset: str, data: str) -> dict[str, Split]:
     given = json.loads(dataset)
     module = registry.find("datasets", given["dataset"])
-    options = dict(given["options"])
+    options, cut = taken(given["options"])
     root = Path(options.pop("root", None) or Path(data) / module.FOLDER)
-    try:
-        return module.load(root, **options)
-    except TypeError as error:
-        if "argument" in str(error):
-            raise DataError(f"data set {given['dataset']}: {error}", "datasets") from error
-        raise
+    known = [*list(inspect.signature(module.load).parameters)[1:], "root", *OPTIONS]
+    for name in options:
+        if name not in known:
+            raise DataError(
+                f"data set {given['dataset']} has no option '{name}'",
+                "datasets",
+                f"one of {', '.join(known)}",
+                nearest(name, known),
+            )
+    splits = module.load(root, **options)
+    return {**splits, "train": subset(splits["train"], **cut)} if cut else splits
+
+
+def val_source(dataset: Mapping) -> str:
+    """Where the val of a data set comes from: `official`, or what its loader says instead."""
+    return getattr(registry.find("datasets", dataset["dataset"]), "VAL", "official")
 
 
 def identity(dataset: Mapping, data: str | Path) -> str:

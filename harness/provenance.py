@@ -70,16 +70,16 @@ def hardware(device: str) -> str:
 
 
 @functools.cache
-def code(method: str, parts: tuple[str, ...] = ()) -> str:
-    """Hash of the code behind a trial: the method, the methods it is built from, and the deciding files.
+def code(method: str, parts: tuple[str, ...] = (), further: tuple[str, ...] = ()) -> str:
+    """Hash of the code behind a trial: the method, the methods it is built from, the deciding files and `further` ones.
 
     Comments, docstrings and layout do not count.
     """
-    files = {f"harness/{name}": ROOT / "harness" / f"{name}.py" for name in DECIDING}
+    files = {f"harness/{name}": ROOT / "harness" / f"{name}.py" for name in (*DECIDING, *further)}
     waiting = [method, *parts]
     while waiting:
         name = waiting.pop()
-        key = f"methods/{name}"
+        key = f"methods/{Path(name).stem}"
         if key not in files:
             files[key] = registry.source("methods", name)
             waiting += _siblings(files[key])

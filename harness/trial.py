@@ -7,14 +7,13 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from harness import budget, cost, evaluate, material, provenance, registry
-from harness.errors import UserError
+from harness import budget, cost, evaluate, heads, material, provenance, registry, rows
+from harness.errors import DataError, UserError
 from harness.method import make, restore, state, trainable, written_out
 from harness.recipe import Recipe
 from harness.spec import Entry, Trial
@@ -36,11 +35,12 @@ class Resolved:
         trial: The trial as JSON, every default written out.
         status: `ready` or `infeasible`.
         reason: Why it is infeasible.
-        trained: Trained parameters.
-        total: Parameters of backbone and method.
+        trained: Trained parameters, of the method and of the heads that its losses need.
+        total: Parameters of backbone, method and heads.
         share: trained / total.
         target: Trained parameters asked for, or None.
         hashes: Of code, data and backbone.
+        budget: `mode`, `target` and `achieved` of the method alone in the unit of the mode, or None.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Resolved:
     share: float
     target: int | None
     hashes: dict[str, str]
+    budget: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -69,10 +70,11 @@ def check(entry: Entry) -> list[str]:
 
 def resolve(trial: Trial, data: str | Path) -> Resolved:
     """Solve the budget, write every default out, and name the trial by what decides its result."""
+    heads.check(trial.recipe.losses)
     source = Source(**dict(trial.backbone))
     method = make(registry.find("methods", trial.method), trial.options)
     target = budget.parse(trial.budget) if trial.budget and method.turns else None
-    solution = budget.solve(method, shape(source), target)
+    solution = budget.solve(method, shape(source), target, trial.recipe.batch)
     document = trial.as_dict()
     document["options"] = written_out(solution.method)
     document["budget"] = trial.budget if target else None
@@ -81,30 +83,44 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
         document["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     if not solution.trained:
         document |= {"seed": 0, "recipe": Recipe(name="none", epochs=0).model_dump(mode="json")}
+    extra = _heads(document, shape(source).image.embed, data)
+    if extra:
+        document["heads"] = extra
     used = [document["dataset"], *document["evaluate_on"]]
     members = getattr(method, "members", ())
     named = tuple(name.split("#")[0] for name in members) if isinstance(members, dict) else ()
     hashes = {
-        "code": provenance.code(trial.method, named),
+        "code": provenance.code(trial.method, named, ("heads",) if extra else ()),
         "data": hashlib.sha256("".join(material.identity(d, data) for d in used).encode()).hexdigest()[:16],
         "backbone": backbone_identity(source),
     }
     decides = {k: v for k, v in document.items() if k not in ("label", "budget")}
+    decides["method"] = Path(trial.method).stem  # a file may lie anywhere
     decides["dataset"] = {"dataset": document["dataset"]["dataset"]}
     decides["evaluate_on"] = [d["dataset"] for d in document["evaluate_on"]]
     decides["target"] = solution.target if solution.reason else None
     text = json.dumps([decides, hashes], sort_keys=True)
+    trained, total = (count + sum(extra.values()) for count in (solution.trained, solution.total))
     return Resolved(
         id=hashlib.sha256(text.encode()).hexdigest()[:16],
         trial=document,
         status="infeasible" if solution.reason else "ready",
         reason=solution.reason,
-        trained=solution.trained,
-        total=solution.total,
-        share=solution.share,
-        target=solution.target,
+        trained=trained,
+        total=total,
+        share=trained / total,
+        target=solution.target if solution.mode == "params" else None,
         hashes=hashes,
+        budget={key: getattr(solution, key) for key in ("mode", "target", "achieved")} if target else None,
     )
+
+
+def _heads(document: Mapping[str, Any], embed: int, data: str | Path) -> dict[str, int]:
+    """Parameters by head; the budget is the method's alone, since heads are thrown away after training."""
+    if document["recipe"]["name"] == "none":
+        return {}
+    identities = len(material.splits(document["dataset"], data)["train"].persons)
+    return heads.parameters(document["recipe"]["losses"], embed, identities)
 
 
 def run(
@@ -118,7 +134,7 @@ def run(
     A trial that fails is committed with its status and the reason, and without numbers.
     """
     began = time.perf_counter()
-    record = Record(trial=_row(resolved), scores=[], history=[], queries=[])
+    record = Record(trial=rows.known(resolved), scores=[], history=[], queries=[])
     row, error = record.trial, None
     try:
         if resolved["status"] == "infeasible":
@@ -135,46 +151,12 @@ def run(
         status, fault = error
         reason = " ".join(str(fault).split())[:500] or type(fault).__name__
         kind = "" if isinstance(fault, UserError) else f"{type(fault).__name__}: "
-        record = Record(trial={**_row(resolved), "status": status, "reason": kind + reason}, history=record.history)
+        record = Record(
+            trial={**rows.known(resolved), "status": status, "reason": kind + reason}, history=record.history
+        )
     record.trial["seconds_total"] = time.perf_counter() - began
     Store(store).commit(record)
     return record.trial["status"]
-
-
-def _row(resolved: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that are known before anything runs."""
-    trial, hashes = resolved["trial"], resolved["hashes"]
-    commit, dirty = provenance.commit()
-    recipe = trial["recipe"]
-    return {
-        "id": resolved["id"],
-        **{
-            key: trial[key]
-            for key in ("label", "method", "options", "seed", "budget", "selection", "device", "threads")
-        },
-        "dataset": trial["dataset"]["dataset"],
-        "dataset_options": trial["dataset"]["options"],
-        "backbone": trial["backbone"]["name"],
-        "backbone_hash": hashes["backbone"],
-        "data_hash": hashes["data"],
-        "code_hash": hashes["code"],
-        "status": "ok",
-        "budget_parameters": resolved["target"],
-        "trained": resolved["trained"],
-        "total": resolved["total"],
-        "share": resolved["share"],
-        "epochs": recipe["epochs"],
-        "batch": recipe["batch"],
-        "lr": recipe["lr"],
-        "recipe": recipe,
-        "spec": trial,
-        "hardware": provenance.hardware(trial["device"]),
-        "commit": commit,
-        "dirty": dirty,
-        "versions": provenance.versions(),
-        "started": datetime.now(UTC),
-        "release": provenance.release(),
-    }
 
 
 def _measure(resolved: Mapping[str, Any], data: Path, record: Record, report: Callable[[dict], None]) -> None:
@@ -192,22 +174,28 @@ def _measure(resolved: Mapping[str, Any], data: Path, record: Record, report: Ca
         torch.manual_seed(seed)
         method.attach(backbone)
     backbone.to(device)
-    counted = sum(p.numel() for p in trainable(backbone).values())
+    first = material.part(dataset, data, "train", source)
+    extra = heads.build(trial.get("heads", ()), shape(source).image.embed, len(first.split.persons), seed)
+    modules = (backbone, *(head.to(device) for head in extra.values()))
+    counted = sum(p.numel() for module in modules for p in trainable(module).values())
     if counted != resolved["trained"]:
         raise RuntimeError(f"{counted} trained parameters, but the closed form says {resolved['trained']}")
 
-    view = View(source, recipe, seed, device)
+    view = View(source, recipe, seed, device, data / ".cache" / "features")
     row["adapter_bytes"] = cost.saved_bytes(backbone) if counted else 0
-    first = material.part(dataset, data, "train", source)
     row["flops_forward"], row["flops_backward"] = cost.flops(backbone, *view.sample(first))
 
     watched = "test" if trial["selection"] == "test-oracle" else "val"
     looks, evaluating = {}, 0.0
 
-    def look(name: str) -> tuple[evaluate.Measured, evaluate.Measured]:
+    def look(name: str, of: Mapping[str, Any] = dataset) -> tuple[evaluate.Measured, evaluate.Measured]:
         nonlocal evaluating
         begin = time.perf_counter()
-        measured = view.evaluate(backbone, material.part(dataset, data, name, source))
+        part = material.part(of, data, name, source)
+        try:
+            measured = view.evaluate(backbone, part)
+        except DataError as error:
+            raise rows.named(error, of["dataset"], name, part.split) from error
         evaluating += time.perf_counter() - begin
         return measured
 
@@ -217,10 +205,10 @@ def _measure(resolved: Mapping[str, Any], data: Path, record: Record, report: Ca
     if trial["selection"] != "last" or not recipe.epochs:
         looks[0] = look(watched)
         best, kept = _merit(looks[0][0]), state(backbone)
-        record.history.append({"epoch": 0, "step": 0, "seconds": 0.0, **_val(looks[0][0], watched)})
+        record.history.append({"epoch": 0, "step": 0, "seconds": 0.0, **rows.val(looks[0][0], watched)})
     cost.reset_peak(device)
     total, count = torch.zeros((), device=device), 0
-    for step in train(backbone, *view.batches(first), recipe, view.prepare):
+    for step in train(backbone, *view.batches(first), recipe, view.prepare, extra):
         total, count = total + step.loss, count + 1
         watch.add(step.seconds, step.waited)
         if not step.last:
@@ -236,7 +224,7 @@ def _measure(resolved: Mapping[str, Any], data: Path, record: Record, report: Ca
         total, count = torch.zeros((), device=device), 0
         if trial["selection"] != "last" and (epoch % recipe.evaluate_every == 0 or epoch == recipe.epochs):
             looks[epoch] = look(watched)
-            line |= _val(looks[epoch][0], watched)
+            line |= rows.val(looks[epoch][0], watched)
             if best is None or _merit(looks[epoch][0]) > best:
                 best, chosen, kept = _merit(looks[epoch][0]), epoch, state(backbone)
         record.history.append(line)
@@ -253,13 +241,10 @@ def _measure(resolved: Mapping[str, Any], data: Path, record: Record, report: Ca
     cost.reset_peak(device)
     choice = CHOICE[trial["selection"]]
     if watched == "val" and chosen in looks:
-        _scores(record, dataset["dataset"], "val", choice, looks[chosen])
-    _scores(record, dataset["dataset"], "test", choice, looks[chosen] if watched == "test" else look("test"))
+        rows.scores(record, dataset["dataset"], "val", choice, looks[chosen])
+    rows.scores(record, dataset["dataset"], "test", choice, looks[chosen] if watched == "test" else look("test"))
     for other in trial["evaluate_on"]:
-        begin = time.perf_counter()
-        measured = view.evaluate(backbone, material.part(other, data, "test", source))
-        evaluating += time.perf_counter() - begin
-        _scores(record, other["dataset"], "test", choice, measured)
+        rows.scores(record, other["dataset"], "test", choice, look("test", other))
     row["seconds_evaluate"], row["peak_memory_evaluate"] = evaluating, cost.peak(device)
 
 
@@ -271,24 +256,3 @@ def read_recipe_values(document: Mapping[str, Any]) -> Recipe:
 def _merit(measured: evaluate.Measured) -> tuple[float, float]:
     """What chooses an epoch: Rank-1, then mAP; the earlier epoch wins a tie."""
     return measured.values["R1"], measured.values["mAP"]
-
-
-def _val(measured: evaluate.Measured, watched: str) -> dict[str, float]:
-    return {f"val_{m}": measured.values[m] for m in ("R1", "mAP")} if watched == "val" else {}
-
-
-def _scores(
-    record: Record, dataset: str, split: str, choice: str, both: tuple[evaluate.Measured, evaluate.Measured]
-) -> None:
-    for direction, measured in zip(("t2i", "i2t"), both, strict=True):
-        sizes = {"queries": measured.queries, "gallery": measured.gallery, "unmatched": measured.unmatched}
-        place = {"dataset": dataset, "split": split, "direction": direction}
-        record.scores.extend(
-            {**place, "choice": choice, "metric": metric, "value": value, **sizes}
-            for metric, value in measured.values.items()
-        )
-        if split == "test":
-            columns = {name: values.tolist() for name, values in measured.records.items()}
-            record.queries.extend(
-                {**place, **dict(zip(columns, values, strict=True))} for values in zip(*columns.values(), strict=True)
-            )

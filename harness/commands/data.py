@@ -1,9 +1,13 @@
-"""`upbench data`: check or make a data set."""
+"""`upbench data`: check, make or pack a data set."""
 
 from __future__ import annotations
 
+import re
+import sys
 import textwrap
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -15,7 +19,7 @@ from harness.errors import DataError, UserError
 
 @click.group("data")
 def command() -> None:
-    """Check or make a data set."""
+    """Check, make or pack a data set."""
 
 
 @command.command("make")
@@ -70,6 +74,86 @@ def check(name, decode, data, settings, as_json) -> None:
     if not report.usable:
         first = next(finding for finding in report.findings if finding.level == "error")
         raise DataError(f"data set {name} cannot be used: {first.what}", where=root)
+
+
+@command.command("pack")
+@click.argument("name")
+@click.option("--root", help="folder of the data set; default its own name below the data folder")
+@click.option("--backbone", default="ViT-B-16", show_default=True, help="whose image size, unless --image is given")
+@click.option("--image", metavar="HxW", help="height and width in pixels, such as 384x128")
+@click.option("--workers", type=click.IntRange(min=1), help="decoding threads; default one per core")
+@shared.data_option
+@shared.set_option
+@shared.json_option
+def pack(name, root, backbone, image, workers, data, settings, as_json) -> None:
+    """Decode every image of the data set NAME once, for all trials to read.
+
+    Trials do the same on first use. What is packed already is checked and kept, and what an interrupted run has
+    finished is not done again.
+    """
+    from harness import material
+    from harness.data import pack as packing
+
+    size = _size(image, backbone)
+    found, options = _place(registry.find("datasets", name), data, settings)
+    place = Path(root) if root else found
+    splits = material.splits({"dataset": name, "options": {**options, "root": str(place)}}, data)
+    cache, rows = Path(data) / ".cache" / "images", []
+    for part, split in splits.items():
+        began = time.perf_counter()
+        with _bar(part, len(split.images)) as step:
+            array = packing.pack(split, size, cache, workers, step)
+        seconds = time.perf_counter() - began
+        changed = dict(sorted(packing.converted(cache, packing.key(split, size)).items()))
+        rows.append(
+            {"split": part, "images": len(array), "bytes": array.nbytes, "seconds": seconds, "converted": changed}
+        )
+    if as_json:
+        shared.say_json({"dataset": name, "root": str(place), "size": size, "cache": str(cache), "splits": rows})
+        return
+    shared.say_table(
+        ("split", "images", "MB", "seconds", "conversions"),
+        [
+            (
+                row["split"],
+                f"{row['images']:,}",
+                f"{row['bytes'] / 1e6:,.1f}",
+                f"{row['seconds']:.1f}",
+                ", ".join(f"{kind} {count:,}" for kind, count in row["converted"].items()) or "none",
+            )
+            for row in rows
+        ],
+        right=("images", "MB", "seconds"),
+    )
+    total = sum(row["bytes"] for row in rows)
+    click.echo(f"{name} at {size[0]}x{size[1]} is in {cache} ({total:,} bytes)")
+
+
+def _size(image: str | None, backbone: str) -> tuple[int, int]:
+    """Height and width in pixels."""
+    if image is None:
+        from harness.weights import Source, pixels
+
+        return tuple(pixels(Source(backbone))["size"])
+    match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", image)
+    if not match:
+        raise UserError(f"cannot read image size '{image}'", "--image", "height x width in pixels, such as 384x128")
+    return int(match[1]), int(match[2])
+
+
+@contextmanager
+def _bar(part: str, images: int) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on standard error where that is a terminal; gives what counts the images done."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(f"{part:<5}", total=images)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _place(module, data: str, settings) -> tuple[Path, dict]:

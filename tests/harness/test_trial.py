@@ -134,9 +134,9 @@ def test_a_diverged_trial_is_a_row_that_says_where(data, tmp_path):
 
 
 def test_a_failed_trial_is_a_row_with_the_reason(data, tmp_path):
-    recipe_ = recipe({"name": "short", "epochs": 1, "losses": ["sdn"]})
+    recipe_ = recipe({"name": "short", "epochs": 1, "batch": 512, "sampler": "identity"})
     _, status, results = run(make(recipe=recipe_), data, tmp_path)
-    assert status == "failed" and "did you mean sdm?" in results.trials.iloc[0]["reason"]
+    assert status == "failed" and "a batch of 128 identities" in results.trials.iloc[0]["reason"]
 
 
 def test_selection_last_and_oracle_are_labelled(data, tmp_path):
