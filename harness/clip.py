@@ -12,14 +12,18 @@ A block of width d computes, for a residual stream x [batch, tokens, d] (Radford
 The sites `beside_*`, `after_*` and `past_*` are empty lists of modules until a method appends to them; `tokens` sees
 the stream before the block, `attn.prefix` gives extra keys and values, and the linears `attn.q k v out`, `mlp.fc1 fc2`
 may be replaced by modules that wrap them. A tower's `inputs` act on its embedded tokens, its `head` on the features.
+One token of the last block is read: from its queries on the others are left out, if `Block.token_wise` allows it.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
+import operator
 from dataclasses import dataclass
 
 import torch
+import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -60,10 +64,10 @@ class Shape:
 
 
 class QuickGELU(nn.Module):
-    """x * sigmoid(1.702 x), the activation of OpenAI's weights."""
+    """x sigmoid(1.702 x) = silu(1.702 x) / 1.702, the activation of OpenAI's weights."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(1.702 * x)
+        return F.silu(1.702 * x) / 1.702
 
 
 class Attention(nn.Module):
@@ -79,17 +83,25 @@ class Attention(nn.Module):
         self.q, self.k, self.v, self.out = (nn.Linear(width, width) for _ in range(4))
         self.prefix = nn.ModuleList()
 
-    def forward(self, x: Tensor, causal: bool) -> Tensor:
-        batch, tokens, width = x.shape
-        q, k, v = self.q(x), self.k(x), self.v(x)
+    def forward(self, x: Tensor, causal: bool, at: int | Tensor | None = None) -> Tensor:
+        tokens = x.shape[1]
+        q, k, v = self.q(_row(x, at)), self.k(x), self.v(x)
         for site in self.prefix:
-            keys, values = (part.to(k.dtype).expand(batch, -1, -1) for part in site(x))
+            keys, values = (part.to(k.dtype).expand(len(x), -1, -1) for part in site(x))
             k, v = torch.cat([keys, k], dim=1), torch.cat([values, v], dim=1)
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
         extra = k.shape[2] - tokens
-        mask = _causal(tokens, extra, x.device) if causal and extra else None
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal and not extra)
-        return self.out(mixed.transpose(1, 2).reshape(batch, tokens, width))
+        mask = _causal(tokens, extra, x.device) if causal and (extra or at is not None) else None
+        mask = mask[at % tokens][:, None, None] if causal and at is not None else mask
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal and mask is None)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+def _row(x: Tensor, at: int | Tensor | None) -> Tensor:
+    """The tokens [batch, 1, d] at an index, or at indices [batch] that count from the last token, or all of them."""
+    if at is None or isinstance(at, int):
+        return x if at is None else x[:, at : at + 1]
+    return x[torch.arange(len(x), device=x.device), at][:, None]
 
 
 @functools.lru_cache(maxsize=64)
@@ -114,11 +126,8 @@ class Mlp(nn.Module):
 class Block(nn.Module):
     """One transformer block; the module docstring has its equations and sites."""
 
-    SITES = (
-        "tokens",
-        *("beside_ln1", "beside_ln2", "beside_attn", "beside_mlp"),
-        *("after_attn", "after_mlp", "past_attn", "past_mlp"),
-    )
+    AFTER = ("beside_ln2", "beside_attn", "beside_mlp", "after_attn", "after_mlp", "past_attn", "past_mlp")
+    SITES = ("tokens", "beside_ln1", *AFTER)
 
     def __init__(self, width: int, heads: int, mlp: int, quick_gelu: bool) -> None:
         super().__init__()
@@ -126,14 +135,17 @@ class Block(nn.Module):
         self.attn, self.mlp = Attention(width, heads), Mlp(width, mlp, quick_gelu)
         for site in self.SITES:
             setattr(self, site, nn.ModuleList())
+        self._seen: tuple[tuple[nn.Module, ...], bool] = (), False
 
-    def forward(self, x: Tensor, causal: bool) -> Tensor:
+    def forward(self, x: Tensor, causal: bool, at: int | Tensor | None = None) -> Tensor:
+        """Stream [batch, tokens, d] to the same, or to [batch, 1, d] for the token at a place."""
         for site in self.tokens:
             x = site(x)
         h = self.ln1(x)
         for site in self.beside_ln1:
             h = h + site(x)
-        out = self.attn(h, causal)
+        out = self.attn(h, causal, at)
+        x, h = _row(x, at), _row(h, at)
         for site in self.after_attn:
             out = site(out)
         for site in self.beside_attn:
@@ -154,6 +166,38 @@ class Block(nn.Module):
             x = site(x)
         return x
 
+    def token_wise(self) -> bool:
+        """Whether everything from the queries on treats each token by itself, and no hook watches the others."""
+        modules = tuple(self.modules())
+        if any(m._forward_hooks or m._forward_pre_hooks for m in modules):
+            return False
+        if len(self._seen[0]) != len(modules) or any(map(operator.is_not, self._seen[0], modules)):
+            parts = [self.attn.q, self.attn.out, self.ln2, self.mlp, *(m for n in self.AFTER for m in getattr(self, n))]
+            self._seen = modules, type(self.attn) is Attention and all(map(_token_wise, parts))
+        return self._seen[1]
+
+
+LEAVES = {nn.Linear, nn.LayerNorm, nn.GELU, nn.ReLU, nn.SiLU}
+EACH = {operator.add, operator.mul, operator.truediv, F.linear, F.layer_norm, F.silu, F.relu, "relu", "sigmoid"}
+
+
+def _token_wise(module: nn.Module) -> bool:
+    """Whether all steps of a trace are known to treat each token by itself; what resists tracing counts as mixing."""
+    try:  # on a copy, because a module may remember what it saw
+        traced = torch.fx.symbolic_trace(copy.deepcopy(module))
+    except Exception:
+        return False
+    known = not any(hasattr(part, "extra_loss") for part in module.modules())
+    for node in traced.graph.nodes:
+        if node.op == "call_module":
+            known &= type(traced.get_submodule(node.target)) in LEAVES
+        elif node.op == "get_attr":  # a vector at most, or a weight
+            vector = operator.attrgetter(node.target)(traced).ndim < 2
+            known &= vector or all(u.target is F.linear and u.args[1:2] == (node,) for u in node.users)
+        else:
+            known &= node.op in ("placeholder", "output") or node.target in EACH
+    return known
+
 
 class Tower(nn.Module):
     """What both towers share: blocks, the last LayerNorm, the projection, optional activation checkpointing."""
@@ -170,14 +214,15 @@ class Tower(nn.Module):
         self.head = nn.ModuleList()
         self.checkpointing = False
 
-    def run(self, x: Tensor) -> Tensor:
-        """Residual stream [batch, tokens, width] through all blocks."""
+    def run(self, x: Tensor, at: int | Tensor | None) -> Tensor:
+        """Residual stream [batch, tokens, width] through all blocks; the token [batch, width] at a place."""
         for block in self.blocks:
+            place = at if block is self.blocks[-1] and block.token_wise() else None
             if self.checkpointing and torch.is_grad_enabled():
-                x = checkpoint(block, x, self.causal, use_reentrant=False)
+                x = checkpoint(block, x, self.causal, place, use_reentrant=False)
             else:
-                x = block(x, self.causal)
-        return x
+                x = block(x, self.causal, place)
+        return (x if x.shape[1] == 1 else _row(x, at))[:, 0]
 
     def pool(self, x: Tensor) -> Tensor:
         """Pooled tokens [batch, width] to features [batch, embed]."""
@@ -208,7 +253,7 @@ class ImageTower(Tower):
         x = torch.cat([self.class_token.to(x.dtype).expand(len(x), 1, -1), x], dim=1) + self.position.to(x.dtype)
         for site in self.inputs:
             x = site(x)
-        return self.pool(self.run(self.ln_first(x))[:, 0])
+        return self.pool(self.run(self.ln_first(x), 0))
 
 
 class TextTower(Tower):
@@ -232,8 +277,7 @@ class TextTower(Tower):
         for site in self.inputs:
             x, end = site(x, end)
         tokens = x.shape[1]
-        x = self.run(x + self.position[:tokens])
-        return self.pool(x[torch.arange(len(x), device=x.device), end + x.shape[1] - tokens])
+        return self.pool(self.run(x + self.position[:tokens], end - tokens))
 
 
 class Backbone(nn.Module):

@@ -28,7 +28,7 @@ def metrics_of_scores(scores: Tensor, query_person: Tensor, gallery_person: Tens
     order = torch.argsort(scores, dim=1, descending=True)
     matches = gallery_person[order] == query_person[:, None]
     found = matches.cumsum(dim=1)
-    place = torch.arange(1, scores.shape[1] + 1)
+    place = torch.arange(1, scores.shape[1] + 1, device=scores.device)
     precision = found / place
     result = {f"R{k}": (found[:, k - 1] > 0).float().mean().item() * 100 for k in (1, 5, 10)}
     ap, inp = [], []
@@ -113,3 +113,32 @@ def prefix_attention(
     factor = torch.cat([prefix_scale * factor[:prefix], factor[prefix:]])
     mixed = (probabilities * factor) @ v
     return mixed.transpose(1, 2).reshape(count, length, width) @ out_weight.T + out_bias
+
+
+def block(part: torch.nn.Module, x: Tensor, causal: bool) -> Tensor:
+    """A block of the harness with UP-Person attached, from its parameters: dense LoRA, maps kept, every token."""
+    h = part.ln1(x) + sum(site(x) for site in part.beside_ln1)
+    a = part.attn
+    frozen = torch.cat([a.q.weight, a.k.frozen.weight, a.v.frozen.weight])
+    weight = lora_projection(frozen, [a.k.a, a.v.a], [a.k.b, a.v.b], [a.k.scale, a.v.scale])
+    bias = torch.cat([a.q.bias, a.k.frozen.bias, a.v.frozen.bias])
+    (prefix,) = a.prefix
+    keys, values = prefix.key_scalar * prefix.keys, prefix.value_scalar * prefix.values
+    x = x + prefix_attention(h, weight, bias, a.out.weight, a.out.bias, a.heads, keys, values, prefix.scale, causal)
+    h = part.mlp.fc1(part.ln2(x) + sum(site(x) for site in part.beside_ln2))
+    return x + part.mlp.fc2(h * torch.sigmoid(1.702 * h))
+
+
+def features(backbone: torch.nn.Module, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Features [B, embed] of images [B, 3, H, W] and of captions [B, context] that are not cut."""
+    tower = backbone.image
+    x = tower.conv(images).flatten(2).transpose(1, 2)
+    x = tower.ln_first(torch.cat([tower.class_token.expand(len(x), 1, -1), x], dim=1) + tower.position)
+    for part in tower.blocks:
+        x = block(part, x, False)
+    image = tower.proj(tower.ln_final(x))[:, 0]
+    tower = backbone.text
+    x = tower.embedding(ids) + tower.position[: ids.shape[1]]
+    for part in tower.blocks:
+        x = block(part, x, True)
+    return image, tower.proj(tower.ln_final(x))[torch.arange(len(ids)), ids.argmax(dim=1)]

@@ -170,3 +170,93 @@ def test_names_go_both_ways(tmp_path):
     back = renamed(backbone.state_dict(), float(model.logit_scale))
     assert sorted(back) == sorted(model.state_dict())
     assert all(torch.equal(back[name], value) for name, value in model.state_dict().items())
+
+
+class Each(torch.nn.Module):
+    """Treats each token by itself: s W relu(x) + b."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.linear, self.scale = torch.nn.Linear(width, width), torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x, *_):
+        return self.scale * self.linear(x.relu())
+
+
+class Mean(torch.nn.Module):
+    """Mixes tokens; at the start, when its weight is zero, no output tells."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(width))
+
+    def forward(self, x, *_):
+        return x + self.weight * x.mean(dim=1, keepdim=True)
+
+
+class Remembers(Each):
+    """A loss of all tokens."""
+
+    def extra_loss(self):
+        return None
+
+
+class Table(torch.nn.Module):
+    """One row for every token of nine."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.rows = torch.nn.Parameter(torch.ones(9, width))
+
+    def forward(self, x, *_):
+        return x + self.rows
+
+
+@pytest.mark.parametrize("site", Block.SITES)
+def test_the_last_block_for_one_token_equals_that_for_all(small_backbone, small_inputs, site, monkeypatch):
+    generator = torch.Generator().manual_seed(2)
+    for tower in small_backbone.towers:
+        getattr(tower.blocks[-1], site).append(Each(tower.shape.width))
+    for parameter in small_backbone.requires_grad_(True).parameters():
+        parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
+    small_backbone.double()
+
+    def both():
+        small_backbone.zero_grad()
+        features = torch.stack([small_backbone.image(small_inputs[0].double()), small_backbone.text(small_inputs[1])])
+        features.sin().sum().backward()
+        gradients = [p.grad.clone() for p in small_backbone.parameters() if p.grad is not None]
+        return [features.detach(), *gradients]
+
+    assert all(tower.blocks[-1].token_wise() for tower in small_backbone.towers)
+    one = both()
+    monkeypatch.setattr(Block, "token_wise", lambda block: False)
+    for a, b in zip(one, both(), strict=True):
+        assert torch.allclose(a, b, atol=1e-10 * max(1.0, float(b.abs().max())))
+
+
+@pytest.mark.parametrize("kind", [Mean, Remembers, Table])
+def test_what_may_mix_tokens_gets_all_of_them(small_backbone, kind):
+    block = small_backbone.image.blocks[-1]
+    assert block.token_wise()
+    for site in Block.AFTER:
+        getattr(block, site).append(kind(128))
+        assert not block.token_wise(), site
+        getattr(block, site).pop(-1)
+        assert block.token_wise()
+    for site in ("tokens", "beside_ln1"):
+        getattr(block, site).append(kind(128))
+    assert block.token_wise()
+    for name in ("q", "out"):
+        frozen = getattr(block.attn, name)
+        setattr(block.attn, name, kind(128))
+        assert not block.token_wise(), name
+        setattr(block.attn, name, frozen)
+
+
+def test_a_hook_sees_all_tokens(small_backbone, small_inputs):
+    seen = []
+    hook = small_backbone.image.blocks[-1].register_forward_hook(lambda module, given, out: seen.append(out.shape))
+    small_backbone.image(small_inputs[0])
+    hook.remove()
+    assert seen == [(3, 9, 128)] and small_backbone.image.blocks[-1].token_wise()

@@ -10,9 +10,14 @@ from harness.registry import find
 
 
 def by_hand(tower, tokens: int) -> int:
-    """Multiply-adds of a tower's products and attention, two operations each."""
-    d, layer = tower.width, 4 * tower.width**2 + 2 * tower.width * tower.mlp
-    return 2 * tower.layers * (tokens * layer + 2 * tokens**2 * d) + 2 * tower.embed * d
+    """Multiply-adds of a tower's products and attention, two operations each; the last block reads one token.
+
+    It needs the keys and values of all tokens, and everything else of one.
+    """
+    d, mlp = tower.width, 2 * tower.width * tower.mlp
+    whole = tokens * (4 * d**2 + mlp) + 2 * tokens**2 * d
+    last = 2 * tokens * d**2 + 2 * d**2 + mlp + 2 * tokens * d
+    return 2 * ((tower.layers - 1) * whole + last) + 2 * tower.embed * d
 
 
 def test_flops_equal_the_arithmetic(small_backbone, small_inputs):

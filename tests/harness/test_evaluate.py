@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from harness import evaluate
+from harness.data.split import Split
+from harness.material import Part
 from harness.ranking import Ranks
+from harness.recipe import Recipe
+from harness.registry import find
+from harness.tokenizer import tokenizer
+from harness.view import View
+from harness.weights import Source, load
 
 
 def test_texts_come_back_in_their_order_whatever_the_batch(small_backbone, small_inputs):
@@ -65,3 +72,80 @@ def test_both_directions(small_backbone):
     assert (there.queries, there.gallery, back.queries, back.gallery) == (3, 2, 2, 3)
     assert there.values["R1"] == pytest.approx(200 / 3) and back.values["R1"] == pytest.approx(100)
     assert back.values["mINP"] == pytest.approx(100 * (1 + 2 / 3) / 2)
+
+
+TINY = Source("tiny")
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory):
+    captions = tuple(f"a man with a {c} shirt" for c in ("red", "blue", "green", "black"))
+    person = np.arange(4) % 2
+    names = tuple(f"{i}.png" for i in range(4))
+    split = Split(tmp_path_factory.mktemp("data"), names, person, captions, np.arange(4), ("a", "b"))
+    images = np.random.default_rng(0).integers(0, 255, (4, 96, 32, 3), dtype=np.uint8)
+    return Part(split, images, tokenizer(TINY)(captions)[0].astype(np.int64), 0)
+
+
+def seen_with(backbone, part, cache, monkeypatch, **recipe):
+    """Features that the ranking got, and which towers were encoded."""
+    view, ran, got = View(TINY, Recipe(**recipe), 0, torch.device("cpu"), cache), [], []
+    for name in ("encode_images", "encode_texts"):
+        plain = getattr(evaluate, name)
+        monkeypatch.setattr(evaluate, name, lambda *a, n=name, p=plain, **k: ran.append(n) or p(*a, **k))
+    monkeypatch.setattr(evaluate, "text_to_image", lambda image, text, split: got.extend([image, text]))
+    monkeypatch.setattr(evaluate, "image_to_text", lambda image, text, split: None)
+    view.evaluate(backbone, part)
+    monkeypatch.undo()
+    return got, ran
+
+
+def test_frozen_towers_are_encoded_once_and_give_the_same_bits(part, tmp_path, monkeypatch):
+    backbone = load(TINY)
+    plain, both = seen_with(backbone, part, None, monkeypatch)
+    assert both == ["encode_images", "encode_texts"] and not list(tmp_path.iterdir())
+    first, ran = seen_with(backbone, part, tmp_path, monkeypatch)
+    again, none = seen_with(load(TINY), part, tmp_path, monkeypatch)
+    assert ran == both and none == []
+    assert all(torch.equal(a, b) and torch.equal(a, c) for a, b, c in zip(plain, first, again, strict=True))
+    assert len(list(tmp_path.glob("*.npy"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "encoded"),
+    [
+        ("full_image", ["encode_images"]),
+        ("full_text", ["encode_texts"]),
+        ("coop", ["encode_texts"]),
+        ("lora", ["encode_images", "encode_texts"]),
+        ("zero_shot", []),
+    ],
+)
+def test_a_method_has_its_own_towers_encoded(part, tmp_path, monkeypatch, method, encoded):
+    seen_with(load(TINY), part, tmp_path, monkeypatch)
+    backbone = load(TINY)
+    find("methods", method).Method().attach(backbone)
+    expected, _ = seen_with(backbone, part, None, monkeypatch)
+    got, ran = seen_with(backbone, part, tmp_path, monkeypatch)
+    assert ran == encoded
+    assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
+
+
+def test_another_weight_input_or_precision_is_encoded_anew(part, tmp_path, monkeypatch):
+    seen_with(load(TINY), part, tmp_path, monkeypatch)
+    both = ["encode_images", "encode_texts"]
+    assert seen_with(load(TINY), part, tmp_path, monkeypatch, precision="bf16")[1] == both
+    moved = load(TINY)
+    moved.text.blocks[0].mlp.fc1.weight.data[0, 0] += 1e-3
+    assert seen_with(moved, part, tmp_path, monkeypatch)[1] == ["encode_texts"]
+    brighter = part.images.copy()
+    brighter[3, 95, 31, 2] ^= 1
+    other = Part(part.split, brighter, part.ids, 0)
+    assert seen_with(load(TINY), other, tmp_path, monkeypatch)[1] == ["encode_images"]
+
+
+def test_wrapped_but_untrained_is_not_plain(part, tmp_path, monkeypatch):
+    backbone = load(TINY)
+    find("methods", "lora").Method().attach(backbone)
+    backbone.requires_grad_(False)
+    assert len(seen_with(backbone, part, tmp_path, monkeypatch)[1]) == 2 and not list(tmp_path.iterdir())

@@ -1,0 +1,86 @@
+"""The bench refuses results that differ, and its ratios come from interleaved medians."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from harness import bench
+from harness.cli import call
+from harness.errors import EnvironmentFault, RunFailed
+from harness.weights import Source
+
+CPU = torch.device("cpu")
+TINY = Source("tiny", image=(96, 32), activation="quick_gelu")
+
+
+@pytest.fixture(scope="module")
+def naive():
+    return bench.baselines()
+
+
+def test_the_metric_is_the_same_both_ways(naive):
+    row = bench.measure(bench.metric(naive, "metric", (60, 40, 10), CPU), 1, CPU)
+    assert row.difference < 1e-5 and row.naive > 0 and row.fast > 0
+
+
+def test_a_part_of_the_queries_counts_as_a_part(naive):
+    case = bench.metric(naive, "metric", (80, 40, 10), CPU, 8)
+    assert case.factor == 8 and "1/8" in case.name
+
+
+def test_the_naive_step_has_the_same_loss_and_gradients(naive):
+    case = bench.step(naive, TINY, 4, CPU, bf16=False)
+    for _ in range(3):  # after the first step the losses depend on the gradients
+        assert torch.allclose(case.naive(), case.fast(), rtol=1e-3)
+    half = bench.step(naive, TINY, 4, CPU, bf16=True)
+    assert torch.allclose(half.naive(), half.fast(), rtol=0.1)
+
+
+def test_cut_texts_have_the_features_of_whole_ones():
+    case = bench.texts(TINY, 20, CPU)
+    assert torch.allclose(case.naive(), case.fast(), atol=1e-5)
+
+
+def test_both_loaders_deliver_the_same_batches_but_for_the_draws(naive):
+    case = bench.images(naive, 5, 2)
+    naive_means, fast_means = case.naive(), case.fast()
+    assert naive_means.shape == fast_means.shape == (3,)
+    assert float((naive_means.mean() - fast_means.mean()).abs()) < 0.5
+
+
+def test_what_differs_is_not_timed():
+    one, other = torch.tensor([1.0]), torch.tensor([1.1])
+    with pytest.raises(RunFailed, match=r"results differ by 1\.0e-01"):
+        bench.measure(bench.Case("x", lambda: one, lambda: other, 1e-3), 1, CPU)
+    with pytest.raises(RunFailed):
+        bench.measure(bench.Case("x", lambda: one, lambda: one * torch.nan, 1e-3), 1, CPU)
+
+
+def test_ratio_and_order(monkeypatch):
+    calls = []
+    case = bench.Case("x", lambda: calls.append("n") or torch.ones(1), lambda: calls.append("f") or torch.ones(1), 0, 2)
+    times = iter([6.0, 1.0, 9.0, 2.0, 8.0, 4.0])
+    monkeypatch.setattr(bench, "_timed", lambda way, device: [way(), next(times)][1])
+    row = bench.measure(case, 3, CPU)
+    assert "".join(calls) == "nf" * 4
+    assert (row.naive, row.fast, row.ratio, row.runs) == (16.0, 2.0, 8.0, 3)
+
+
+def test_without_a_checkout(tmp_path):
+    with pytest.raises(EnvironmentFault, match="checkout") as fault:
+        bench.baselines(tmp_path / "naive.py")
+    assert fault.value.exit_code == 3
+
+
+def test_command(monkeypatch, capsys):
+    row = bench.Row("metric", 2.0, 0.5, 4.0, 1, 1, 0.0)
+    monkeypatch.setattr(bench, "cases", lambda *given: iter(["case", "case"]))
+    monkeypatch.setattr(bench, "measure", lambda case, runs, device: dataclasses.replace(row, runs=runs))
+    assert call(["bench", "--quick"]) == 0
+    assert "naive 2 s, fast 0.5 s, ratio 4.00" in capsys.readouterr().out
+    assert call(["bench", "--json", "--runs", "2"]) == 0
+    assert [r["ratio"] for r in json.loads(capsys.readouterr().out)] == [4.0, 4.0]
