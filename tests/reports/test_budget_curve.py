@@ -7,7 +7,7 @@ import pytest
 
 from reports import palette, style
 from reports.cells import cells, home
-from reports.figures import budget_curve
+from reports.figures import budget_curve, budget_curve_map
 from reports.figures.budget_curve import backbone_parameters, pareto
 
 
@@ -112,3 +112,11 @@ def test_two_metrics_make_two_rows(results):
     figure = budget_curve.draw(results, preset="wide", metrics=("R1", "mAP"))
     assert len(figure.axes) == 6
     assert set(style.numbers(figure)["metric"]) == {"R1", "mAP"}
+
+
+def test_the_curve_of_map_shows_map(results):
+    figure = budget_curve_map.draw(results)
+    assert figure.axes[0].get_ylabel() == "mAP (%)"
+    drawn = {round(float(y), 6) for line in figure.axes[0].lines for y in line.get_ydata()}
+    wanted = [c.mean for c in home(cells(results, "mAP")) if c.dataset == "synth_cuhk" and c.budget and c.values]
+    assert wanted and all(round(mean, 6) in drawn for mean in wanted)
