@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from harness import cost as measured
-from harness.budget import BATCH, Budget, cost, parse, solve
+from harness.budget import BATCH, Budget, cost, parse, solve, training_bytes, training_flops
 from harness.errors import UserError
 from harness.probe import SMALL, inputs, on_meta
+from harness.weights import random
 from methods import full, head, lora, prefix, union, zero_shot
 
 WIDTHS, EMBED = (128, 64), 64
@@ -74,3 +75,12 @@ def test_within_the_target_monotone_idempotent_and_largest(method, mode):
 def test_too_small_says_what_the_smallest_costs():
     found = solve(lora.Method(), SMALL, parse("flops 1%"))
     assert found.method.rank == 1 and found.reason == f"smallest setting costs {found.achieved:,} FLOPs per pair"
+
+
+def test_real_tensors_cost_the_same_but_for_what_fused_attention_does_again():
+    """The fused kernel multiplies queries and keys once more in its backward pass; the last block asks for one query."""
+    backbone = random(SMALL)
+    full.Method().attach(backbone)
+    again = sum(2 * t.tokens * t.width * ((t.layers - 1) * t.tokens + 1) for t in (SMALL.image, SMALL.text))
+    assert training_flops(backbone) == cost(full.Method(), SMALL, "flops") + again
+    assert training_bytes(backbone, 4) == pytest.approx(cost(full.Method(), SMALL, "memory", 4), rel=0.01)
