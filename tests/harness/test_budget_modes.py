@@ -78,7 +78,7 @@ def test_too_small_says_what_the_smallest_costs():
 
 
 def test_real_tensors_cost_the_same_but_for_what_fused_attention_does_again():
-    """The fused kernel multiplies queries and keys once more in its backward pass; the last block asks for one query."""
+    """The fused kernel multiplies queries and keys once more going back; the last block asks for one query only."""
     backbone = random(SMALL)
     full.Method().attach(backbone)
     again = sum(2 * t.tokens * t.width * ((t.layers - 1) * t.tokens + 1) for t in (SMALL.image, SMALL.text))
