@@ -16,6 +16,8 @@ from harness import registry
 from harness.commands import shared
 from harness.errors import DataError, UserError
 
+root_option = click.option("--root", help="folder of the data set; default its own name below the data folder")
+
 
 @click.group("data")
 def command() -> None:
@@ -55,16 +57,21 @@ def make(name, data, settings) -> None:
 
 @command.command("check")
 @click.argument("name")
+@root_option
 @click.option("--decode", is_flag=True, help="decode every picture, not only its header and its end")
 @shared.data_option
 @shared.set_option
 @shared.json_option
-def check(name, decode, data, settings, as_json) -> None:
+def check(name, root, decode, data, settings, as_json) -> None:
     """Check the data set NAME: counts, files, captions, duplicates; for drawn ones also what perfect eyes reach."""
     from harness.data import check as checking
+    from harness.tokenizer import Tokenizer
 
-    root, options = _place(registry.find("datasets", name), data, settings)
-    report = checking.check(name, root, options, decode=decode)
+    words = Tokenizer(checking.CONTEXT)
+
+    found, options = _place(registry.find("datasets", name), data, settings)
+    root = Path(root) if root else found
+    report = checking.check(name, root, options, lambda caption: len(words.encode(caption)), decode=decode)
     if as_json:
         shared.say_json(report.json())
     else:
@@ -78,7 +85,7 @@ def check(name, decode, data, settings, as_json) -> None:
 
 @command.command("pack")
 @click.argument("name")
-@click.option("--root", help="folder of the data set; default its own name below the data folder")
+@root_option
 @click.option("--backbone", default="ViT-B-16", show_default=True, help="whose image size, unless --image is given")
 @click.option("--image", metavar="HxW", help="height and width in pixels, such as 384x128")
 @click.option("--workers", type=click.IntRange(min=1), help="decoding threads; default one per core")

@@ -40,16 +40,16 @@ def command(study, store, data, settings, seeds, as_json) -> None:
         cells.setdefault((row["label"], row["budget"], row["dataset"], row["trained"]), []).append(row)
     click.echo(f"{asked.name}: {asked.question}" if asked.question else asked.name)
     shared.say_table(
-        ("method", "budget", "data set", "trained", "share", "target", "error", "seeds", "state"),
+        ("method", "budget", "data set", "trained", "share", "error", "seeds", "state"),
         (
             (
                 *(label, budget, dataset, f"{trained:,}", f"{100 * group[0]['share']:.3f} %"),
-                *_error(group[0]["solved"]),
+                _error(group[0]["solved"]),
                 *(len(group), _states(group)),
             )
             for (label, budget, dataset, trained), group in cells.items()
         ),
-        right=("trained", "share", "target", "error", "seeds"),
+        right=("trained", "share", "error", "seeds"),
     )
     for row in rows:
         if row["solved"] and row["solved"]["mode"] != "params":
@@ -62,13 +62,9 @@ def command(study, store, data, settings, seeds, as_json) -> None:
     click.echo(line + (f"; {repeats} repeats of a trial dropped" if repeats else ""))
 
 
-def _error(solved: dict | None) -> tuple[str | None, str | None]:
-    """Target, and how far what was achieved is from it."""
-    if not solved or not solved["target"]:
-        return None, None
-    unit, of = {"params": ("", 1), "flops": (" G", 1e9), "memory": (" GB", 1e9)}[solved["mode"]]
-    target = f"{solved['target']:,}" if of == 1 else f"{solved['target'] / of:.3f}{unit}"
-    return target, f"{100 * (solved['achieved'] / solved['target'] - 1):+.2f} %"
+def _error(solved: dict | None) -> str | None:
+    """How far what was achieved is from the target."""
+    return f"{100 * (solved['achieved'] / solved['target'] - 1):+.2f} %" if solved and solved["target"] else None
 
 
 def _states(group: list[dict]) -> str:
