@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from harness import material
-from harness.clip import Backbone
+from harness.clip import Backbone, Shape
 from harness.naming import theirs
 from harness.recipe import Recipe
 from harness.tokenizer import cut
@@ -56,7 +56,7 @@ def pretrain(folder: Path, data: Path, epochs: int, batch: int, lr: float, seed:
             captions.update(part.captions)
     vocabulary = cut(sorted(captions))
     config = {**CONFIG, "text_cfg": {**CONFIG["text_cfg"], "vocab_size": len(vocabulary) + 3}}
-    write(folder, random(_sizes(folder, config, vocabulary)), config, vocabulary, 0.0, {})
+    write(folder, random(_sizes(folder, config)), config, vocabulary, 0.0, {})
     source = Source(str(folder))
     backbone = random(shape(source), seed).requires_grad_(True)
     scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.07)))
@@ -117,7 +117,7 @@ def pretrain(folder: Path, data: Path, epochs: int, batch: int, lr: float, seed:
     load(source)
 
 
-def _sizes(folder: Path, config: dict, vocabulary: tuple[int, ...]):
+def _sizes(folder: Path, config: dict) -> Shape:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
     return shape(Source(str(folder)))

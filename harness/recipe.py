@@ -47,6 +47,18 @@ class Recipe(Value):
     checkpointing: bool = False  # recompute activations in the backward pass
     compile: bool = False  # torch.compile each block
 
+    @model_validator(mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        """JSON and YAML write tuples as lists."""
+        return (
+            {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()} if isinstance(given, dict) else given
+        )
+
+    def bf16(self, device: str) -> bool:
+        """Whether towers run in bfloat16 autocast on a device of this type."""
+        return self.precision == "bf16" or (self.precision == "auto" and device == "cuda")
+
     @model_validator(mode="after")
     def _fits(self) -> Recipe:
         if self.sampler == "identity" and self.batch % self.instances:

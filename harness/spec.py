@@ -185,8 +185,7 @@ def recipe(given: Mapping[str, Any]) -> Recipe:
     name = given.get("name", "default")
     if name not in RECIPES:
         raise ValueError(f"unknown recipe '{name}', known are {', '.join(RECIPES)}")
-    values = {**RECIPES[name], **given, "name": name}
-    return Recipe(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+    return Recipe(**{**RECIPES[name], **given, "name": name})
 
 
 def _matches(base: Mapping[str, Any], path: str, wanted: Any) -> bool:

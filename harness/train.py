@@ -75,8 +75,7 @@ def train(
     parameters = trainable(nn.ModuleDict({"backbone": backbone, **heads}))
     adam = optimizer.build(parameters, recipe)
     device = backbone.text.position.device
-    bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and device.type == "cuda")
-    precision = torch.autocast(device.type, torch.bfloat16) if bf16 else nullcontext()
+    precision = torch.autocast(device.type, torch.bfloat16) if recipe.bf16(device.type) else nullcontext()
     for epoch in range(recipe.epochs):
         broken = torch.full((), steps, device=device)
         begin = time.perf_counter()

@@ -164,7 +164,7 @@ def _measure(resolved: Mapping[str, Any], data: Path, record: Record, report: Ca
     trial, row = resolved["trial"], record.trial
     torch.set_num_threads(trial["threads"])
     source = Source(**{k: tuple(v) if isinstance(v, list) else v for k, v in trial["backbone"].items()})
-    recipe = read_recipe_values(trial["recipe"])
+    recipe = Recipe(**trial["recipe"])
     device, seed = torch.device(trial["device"]), trial["seed"]
     dataset = trial["dataset"]
 
@@ -243,14 +243,9 @@ def _measure(resolved: Mapping[str, Any], data: Path, record: Record, report: Ca
     if watched == "val" and chosen in looks:
         rows.scores(record, dataset["dataset"], "val", choice, looks[chosen])
     rows.scores(record, dataset["dataset"], "test", choice, looks[chosen] if watched == "test" else look("test"))
-    for other in trial["evaluate_on"]:
+    for other in (other for other in trial["evaluate_on"] if other != dataset):
         rows.scores(record, other["dataset"], "test", choice, look("test", other))
     row["seconds_evaluate"], row["peak_memory_evaluate"] = evaluating, cost.peak(device)
-
-
-def read_recipe_values(document: Mapping[str, Any]) -> Recipe:
-    """A resolved recipe from its JSON."""
-    return Recipe(**{k: tuple(v) if isinstance(v, list) else v for k, v in document.items()})
 
 
 def _merit(measured: evaluate.Measured) -> tuple[float, float]:

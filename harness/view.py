@@ -37,7 +37,7 @@ class View:
         self.cache, self._digests = cache, {}
         self.recipe, self.seed, self.device = recipe, seed, device
         self.sizes, self.words = pixels(source), tokenizer(source)
-        self.bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and device.type == "cuda")
+        self.bf16 = recipe.bf16(device.type)
         self._batch: torch.Tensor | None = None
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:

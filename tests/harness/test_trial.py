@@ -149,5 +149,6 @@ def test_selection_last_and_oracle_are_labelled(data, tmp_path):
 
 def test_other_data_sets_are_measured_with_the_chosen_epoch(data, tmp_path):
     other = {"dataset": "synth_rstp", "options": {"size": "tiny"}}
-    results = run(make(evaluate_on=(other,)), data, tmp_path)[2]
+    results = run(make(evaluate_on=(TINY, other)), data, tmp_path)[2]
+    assert not results.scores.duplicated(["dataset", "split", "direction", "metric"]).any(), "home is measured once"
     assert set(results.scores.query("split == 'test'")["dataset"]) == {"synth_cuhk", "synth_rstp"}
