@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from harness import losses, optimizer
+from harness import optimizer
 from harness.clip import Backbone
 from harness.data.batches import Batch
 from harness.errors import RunFailed
-from harness.method import extra_loss, trainable
+from harness.method import trainable
 from harness.recipe import Recipe
+from harness.step import Stepper
 
 
 class Diverged(RunFailed):
@@ -75,7 +75,7 @@ def train(
     parameters = trainable(nn.ModuleDict({"backbone": backbone, **heads}))
     adam = optimizer.build(parameters, recipe)
     device = backbone.text.position.device
-    precision = torch.autocast(device.type, torch.bfloat16) if recipe.bf16(device.type) else nullcontext()
+    stepper = Stepper(backbone, recipe, heads)
     for epoch in range(recipe.epochs):
         broken = torch.full((), steps, device=device)
         begin = time.perf_counter()
@@ -84,21 +84,15 @@ def train(
             person = torch.as_tensor(batch.person, device=device)
             waited = time.perf_counter() - begin
             rate = optimizer.set_rate(adam, recipe, epoch, index, steps)
-            with precision:
-                image, text = backbone.image(images), backbone.text(ids)
-            parts = losses.compute(recipe.losses, image.float(), text.float(), person, recipe.temperature, **heads)
-            loss = sum(parts.values())
-            if (extra := extra_loss(backbone)) is not None:
-                loss = loss + extra
             adam.zero_grad(set_to_none=True)
-            loss.backward()
+            loss = stepper(images, ids, person)
             if recipe.clip_gradient:
                 nn.utils.clip_grad_norm_(parameters.values(), recipe.clip_gradient)
             adam.step()
-            broken = torch.where(torch.isfinite(loss.detach()), broken, broken.clamp(max=index))
+            broken = torch.where(torch.isfinite(loss), broken, broken.clamp(max=index))
             last = index == steps - 1
             if last and (first := int(broken)) < steps:
                 raise Diverged(f"the loss is not finite from step {first + 1} of epoch {epoch + 1} on")
             now = time.perf_counter()
-            yield Step(epoch, epoch * steps + index, last, loss.detach(), rate, waited, now - begin)
+            yield Step(epoch, epoch * steps + index, last, loss, rate, waited, now - begin)
             begin = time.perf_counter()
