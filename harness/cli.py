@@ -23,11 +23,14 @@ COMMANDS = {
     "status": "show what is committed, and how runs went",
     "list": "list methods, datasets, metrics, figures, tables, studies, results, columns",
     "report": "draw a study's figures and tables",
+    "recommend": "say which method and budget to take within limits",
+    "inspect": "write pictures, features and attention of one trial",
     "data": "check, make or pack a data set",
     "bench": "measure the harness against naive baselines",
     "check-method": "ask every promise of a method in a file",
     "publish": "copy a study's results to the published ones",
     "merge": "take over the results of other stores",
+    "compact": "put the trials of a store together in few files",
 }
 
 
@@ -66,8 +69,10 @@ def commands() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Entry point; exits."""
-    # A polite request to end takes the same way as Ctrl-C: clean up, say so, 75.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A polite request to end, batch systems' included, takes the same way as Ctrl-C: clean up, say so, 75.
+    for name in ("SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     sys.exit(call(args))
 
 

@@ -56,8 +56,13 @@ def read(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Lines
         other = (path.parent / str(parent)).resolve()
         if other in seen:
             raise UserError(f"extends itself through {parent}", path)
-        base, _ = read(other, (*seen, path.resolve()))
+        base, theirs = read(other, (*seen, path.resolve()))
         plain = _merge(base, plain)
+        # Of a list or value that is replaced nothing is left; of a mapping the keys that are not replaced are.
+        own = {place for place in lines if not _is_mapping(plain, place)}
+        for place, line in theirs.items():
+            if not own.intersection(place[:end] for end in range(1, len(place) + 1)):
+                lines.setdefault(place, line if isinstance(line, str) else f"{other}:{line}")
     return plain, lines
 
 
@@ -80,6 +85,14 @@ def _merge(base: Any, over: Any) -> Any:
     if isinstance(base, dict) and isinstance(over, dict):
         return {**base, **{k: _merge(base[k], v) if k in base else v for k, v in over.items()}}
     return over
+
+
+def _is_mapping(tree: Any, place: tuple) -> bool:
+    for part in place:
+        tree = tree[part] if isinstance(tree, list) else tree.get(str(part))
+        if not isinstance(tree, list | Mapping):
+            return False
+    return isinstance(tree, Mapping)
 
 
 def line_of(path: Path, lines: Lines, place: tuple) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness import registry
+from harness import memory, registry
 from harness.clip import Backbone
 from harness.data.split import Split
 from harness.ranking import Ranks, rank_positives
@@ -37,21 +37,41 @@ class Measured:
 
 @torch.inference_mode()
 def encode(
-    tower: Callable[[Tensor], Tensor], count: int, read: Callable[[slice], Tensor], batch: int, bf16: bool = False
+    tower: Callable[[Tensor], Tensor],
+    count: int,
+    read: Callable[[slice], Tensor],
+    batch: int,
+    bf16: bool = False,
+    unit: bool = True,
 ) -> Tensor:
-    """Normalised features [count, embed], float32, of inputs that `read` delivers by slice."""
-    features = None
-    for start in range(0, count, batch):
-        inputs = read(slice(start, min(start + batch, count)))
-        with torch.autocast(inputs.device.type, torch.bfloat16) if bf16 else nullcontext():
-            part = tower(inputs)
-        part = torch.nn.functional.normalize(part.float(), dim=-1)
+    """Features [count, embed], float32, of inputs that `read` delivers by slice; of length 1 unless `unit` is False.
+
+    When memory runs out, the same inputs are encoded again in smaller batches.
+    """
+    features, start = None, 0
+    while start < count:
+        try:
+            inputs = read(slice(start, min(start + batch, count)))
+            with torch.autocast(inputs.device.type, torch.bfloat16) if bf16 else nullcontext():
+                part = tower(inputs).float()
+        except Exception as fault:
+            if not memory.exhausted(fault) or batch == 1:
+                raise
+            part, inputs = None, None
+        if part is None:
+            batch = min(batch, count - start) // 2 or 1
+            memory.release(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+            continue
+        part = torch.nn.functional.normalize(part, dim=-1) if unit else part
         features = part.new_empty(count, part.shape[1]) if features is None else features
         features[start : start + len(part)] = part
+        start += len(part)
     return features
 
 
-def encode_texts(backbone: Backbone, ids: np.ndarray, batch: int = 256, bf16: bool = False) -> Tensor:
+def encode_texts(
+    backbone: Backbone, ids: np.ndarray, batch: int = 256, bf16: bool = False, unit: bool = True
+) -> Tensor:
     """Text features [captions, embed]; captions of one length go together, so that few padded tokens are computed."""
     device = backbone.text.position.device
     lengths = ids.argmax(axis=1) + 1
@@ -61,7 +81,7 @@ def encode_texts(backbone: Backbone, ids: np.ndarray, batch: int = 256, bf16: bo
         chosen = order[rows]
         return torch.as_tensor(ids[chosen, : lengths[chosen].max()], device=device)
 
-    sorted_features = encode(backbone.text, len(ids), read, batch, bf16)
+    sorted_features = encode(backbone.text, len(ids), read, batch, bf16, unit)
     features = torch.empty_like(sorted_features)
     features[torch.as_tensor(order, device=device)] = sorted_features
     return features
@@ -73,6 +93,7 @@ def encode_images(
     prepare: Callable[[Tensor], Tensor],
     batch: int = 128,
     bf16: bool = False,
+    unit: bool = True,
 ) -> Tensor:
     """Image features [images, embed] of packed uint8 images; `prepare` normalises a batch on the device."""
     device = backbone.text.position.device
@@ -80,7 +101,7 @@ def encode_images(
     def read(rows: slice) -> Tensor:
         return prepare(torch.from_numpy(np.array(images[rows])).to(device))
 
-    return encode(backbone.image, len(images), read, batch, bf16)
+    return encode(backbone.image, len(images), read, batch, bf16, unit)
 
 
 def measure(queries: Tensor, gallery: Tensor, query_person: np.ndarray, gallery_person: np.ndarray) -> Measured:

@@ -3,65 +3,61 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
 
-from harness import losses
-from harness.errors import UserError, nearest
+from harness import interaction
 
 STD = 0.001  # of the classifier's first weights (IRRA, released code)
-NEEDS = {"id": ("classifier",)}  # loss -> heads
-LACKING = {"mlm": "it needs a decoder over both towers' tokens, which the harness does not have"}
+NEEDS = {"id": ("classifier",), "mlm": ("interaction", "mlm_head")}  # loss -> heads
 
 
-def check(names: Sequence[str]) -> None:
-    """Refuse losses that no trial can be trained with.
-
-    Raises:
-        UserError: none given, one given twice, an unknown one, or one whose module does not exist here.
-    """
-    offered = [name for name in losses.names() if name not in LACKING]
-    expected = f"one of {', '.join(offered)}"
-    if not names:
-        raise UserError("no loss to train with", "recipe.losses", expected)
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise UserError(f"loss '{name}' is named twice", "recipe.losses", "each loss once")
-        if name in LACKING:
-            raise UserError(f"loss '{name}' cannot be trained: {LACKING[name]}", "recipe.losses", expected)
-        if name not in losses.LOSSES:
-            raise UserError(f"unknown loss '{name}'", "recipe.losses", expected, nearest(name, offered))
-
-
-def parameters(names: Sequence[str], embed: int, identities: int) -> dict[str, int]:
+def parameters(losses: Sequence[str], embed: int, identities: int, vocabulary: int, layers: int) -> dict[str, int]:
     """Parameters of the heads of some losses, by head.
 
     Args:
-        names: Of the losses.
+        losses: Their names.
         embed: Width of the embedding.
         identities: In the training split.
+        vocabulary: Of the text tower.
+        layers: Blocks of the interaction.
     """
-    sizes = {"classifier": identities * (embed + 1)}
-    return {head: sizes[head] for name in names for head in NEEDS.get(name, ())}
+    sizes = {"classifier": identities * (embed + 1), **interaction.parameters(embed, vocabulary, layers)}
+    return {head: sizes[head] for loss in losses for head in NEEDS.get(loss, ())}
 
 
-def build(names: Mapping[str, int] | Sequence[str], embed: int, identities: int, seed: int) -> dict[str, nn.Module]:
-    """The heads by name, on the CPU: the classifier is linear, normal with `STD` and zero bias (IRRA, CVPR 2023).
+def build(
+    names: Collection[str], embed: int, identities: int, seed: int, vocabulary: int, layers: int
+) -> dict[str, nn.Module]:
+    """The heads by name, on the CPU, with the first weights of IRRA (CVPR 2023).
+
+    The classifier is linear, normal with `STD` and zero bias; for the others see `interaction.start`.
 
     Args:
         names: Of the heads.
         embed: Width of the embedding.
         identities: In the training split.
         seed: Of the weights.
+        vocabulary: Of the text tower.
+        layers: Blocks of the interaction.
     """
     made: dict[str, nn.Module] = {}
     if "classifier" in names:
-        # A seed of its own: from the trial's, these would be the numbers that the method started with.
-        own = torch.Generator().manual_seed(zlib.crc32(f"classifier {seed}".encode()))
         classifier = nn.utils.skip_init(nn.Linear, embed, identities)
-        nn.init.normal_(classifier.weight, std=STD, generator=own)
+        nn.init.normal_(classifier.weight, std=STD, generator=_own("classifier", seed))
         nn.init.zeros_(classifier.bias)
         made["classifier"] = classifier
+    with torch.device("meta"):
+        bare = {"interaction": interaction.Interaction(embed, layers), "mlm_head": interaction.Words(embed, vocabulary)}
+    for name, module in bare.items():
+        if name in names:
+            made[name] = module.to_empty(device="cpu")
+            interaction.start(made[name], embed, layers, _own(name, seed))
     return made
+
+
+def _own(head: str, seed: int) -> torch.Generator:
+    """Random numbers of a head: from the trial's seed itself, they would be those that the method started with."""
+    return torch.Generator().manual_seed(zlib.crc32(f"{head} {seed}".encode()))

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from harness.errors import UserError
-from harness.recipe import Recipe
+from harness.recipe import HEADS, Recipe
 
 
 def groups(parameters: Mapping[str, nn.Parameter], recipe: Recipe) -> list[dict]:
@@ -27,7 +27,8 @@ def groups(parameters: Mapping[str, nn.Parameter], recipe: Recipe) -> list[dict]
         used.add(key)
         decay = not name.endswith("bias")
         found.setdefault((recipe.lr_factors.get(key, 1.0), decay), []).append(parameter)
-    if unused := [key for key in recipe.lr_factors if key not in used]:
+    # A named recipe has factors for heads, and a study may leave out the losses that need these.
+    if unused := [key for key in recipe.lr_factors if key not in used and key not in HEADS]:
         some = sorted({name.split(".")[-1] for name in parameters})
         raise UserError(
             f"no trained parameter is named '{unused[0]}'", "recipe.lr_factors", f"part of {', '.join(some)}"
@@ -44,9 +45,14 @@ def groups(parameters: Mapping[str, nn.Parameter], recipe: Recipe) -> list[dict]
 
 
 def build(parameters: Mapping[str, nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer, fused, with few groups."""
+    """The recipe's optimizer, fused, with few groups.
+
+    Parameters in float16 take the plain loop, which keeps every intermediate value in float16, as the released code's
+    optimizer does; the fused one would compute in float32.
+    """
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
-    return kind(groups(parameters, recipe), betas=recipe.betas, eps=recipe.eps, fused=True)
+    fused = all(p.dtype != torch.float16 for p in parameters.values())
+    return kind(groups(parameters, recipe), betas=recipe.betas, eps=recipe.eps, fused=fused, foreach=False)
 
 
 def factor(recipe: Recipe, epoch: float) -> float:

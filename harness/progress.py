@@ -49,9 +49,13 @@ class Progress:
 
     def on_event(self, event: Event) -> None:
         """Take in one event."""
-        ident = str(event["trial"])
+        ident = str(event.get("trial"))
         kind = event["event"]
-        if kind == "started":
+        if kind == "notice":
+            self._print(str(event["text"]))
+        elif kind == "stopped":
+            self._running.pop(ident, None)
+        elif kind == "started":
             self._running[ident] = {"began": time.monotonic()}
         elif kind == "epoch":
             self._running.setdefault(ident, {"began": time.monotonic()}).update(event)
@@ -60,7 +64,7 @@ class Progress:
             self._print(f"the worker of trial {ident[:6]} died; the trial starts again")
         else:
             last = self._running.pop(ident, {})
-            self.statuses[str(event.get("status", "lost"))] += 1
+            self.statuses[str(event.get("status", kind))] += 1
             self._print(self._line(ident, event, last))
         finished = sum(self.statuses.values())
         self._done = finished + sum(_fraction(state) for state in list(self._running.values()))
@@ -114,7 +118,7 @@ class Progress:
         trial = self.trials[ident]["trial"]
         what = f"{trial.get('label', '')} {trial.get('budget') or ''}".strip()
         done, total = sum(self.statuses.values()), len(self.trials)
-        text = f"[{done:>{len(str(total))}}/{total}] {event.get('status', 'lost'):<10} {what[:24]:<24}"
+        text = f"[{done:>{len(str(total))}}/{total}] {event.get('status', event['event']):<10} {what[:24]:<24}"
         text += f" seed {trial.get('seed', '')}"
         text += f"  val R1 {_percent(last.get('val_R1')):>5}"
         if "seconds" in event:

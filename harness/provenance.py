@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("torch", "open_clip_torch", "numpy", "ray", "pyarrow", "pillow")
 # The files whose code decides a trial's numbers, besides its method.
 DECIDING = (
-    *("clip", "method", "optimizer", "train", "view", "evaluate", "ranking", "losses"),
+    *("clip", "method", "optimizer", "train", "step", "view", "evaluate", "ranking", "losses"),
     *("data/augment", "data/batches", "data/draws", "data/images", "data/tokens"),
 )
 
@@ -81,7 +81,9 @@ def code(method: str, parts: tuple[str, ...] = (), further: tuple[str, ...] = ()
         name = waiting.pop()
         key = f"methods/{Path(name).stem}"
         if key not in files:
-            files[key] = registry.source("methods", name)
+            # What methods share lies beside them under a name with an underscore, which no study can name.
+            shared = ROOT / "methods" / f"{name}.py"
+            files[key] = shared if name.startswith("_") else registry.source("methods", name)
             waiting += _siblings(files[key])
     meanings = {key: _meaning(path) for key, path in sorted(files.items())}
     return hashlib.sha256(json.dumps(meanings).encode()).hexdigest()[:16]

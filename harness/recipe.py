@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Loss = Literal["cmpm", "id", "itc", "mlm", "sdm", "triplet"]  # those of `harness.losses`
+HEADS = ("classifier", "interaction", "cross", "mlm_head")  # parts of names that only parameters of heads have
 
 
 class Value(BaseModel):
@@ -34,18 +36,22 @@ class Recipe(Value):
     warmup_factor: Share = 0.1  # of lr, at the first step
     schedule: Literal["cosine", "constant"] = "cosine"
     schedule_per: Literal["epoch", "step"] = "epoch"
-    losses: tuple[str, ...] = ("sdm",)
+    losses: Annotated[tuple[Loss, ...], Field(min_length=1)] = ("sdm",)
     temperature: Positive = 0.02
     augmentation: str = "irra"
-    mask_captions: Share = 0.0  # share of caption tokens masked, BERT-style
+    mask_captions: Share = 0.0  # share of caption tokens masked, BERT-style, for every loss
+    mlm_share: Annotated[float, Field(gt=0, le=1)] = 0.15  # of tokens masked for `mlm` alone, if `mask_captions` is 0
+    interaction: Annotated[int, Field(ge=0)] = 4  # blocks between both towers' tokens and the masked words, for `mlm`
     sampler: Literal["random", "identity"] = "random"
     instances: Annotated[int, Field(ge=2)] = 4  # captions of one identity in a batch, for the identity sampler
     lr_factors: dict[str, Positive] = {}  # part of a parameter's name -> factor on lr, first match counts
     clip_gradient: Positive | None = None  # norm
     evaluate_every: Annotated[int, Field(ge=1)] = 1
-    precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: float32 on CPU, bf16 autocast on GPU
+    # auto: float32 on CPU, bf16 autocast on GPU; fp16-reference: as the released code, see harness.half
+    precision: Literal["auto", "float32", "bf16", "fp16-reference"] = "auto"
     checkpointing: bool = False  # recompute activations in the backward pass
     compile: bool = False  # torch.compile each block
+    micro_batch: Annotated[int, Field(ge=1)] | None = None  # pairs per forward pass to start with; None: the batch
 
     @model_validator(mode="before")
     @classmethod
@@ -63,6 +69,10 @@ class Recipe(Value):
     def _fits(self) -> Recipe:
         if self.sampler == "identity" and self.batch % self.instances:
             raise ValueError(f"batch {self.batch} is no multiple of instances {self.instances}")
+        if self.precision == "fp16-reference" and self.eps < 1e-4:
+            raise ValueError(f"eps {self.eps:g} vanishes in float16: precision fp16-reference needs that of the release, 1e-3")
+        if twice := next((name for name in self.losses if self.losses.count(name) > 1), None):
+            raise ValueError(f"loss '{twice}' is named twice")
         return self
 
 
@@ -71,8 +81,17 @@ RECIPES: dict[str, dict[str, Any]] = {
     "default": {},
     # Liu et al., arXiv 2504.10084, with the constants of the released code: Adam, eps 1e-3, 60 epochs, SDM only.
     "up_person": {"eps": 1e-3},
-    # Jiang and Ye, CVPR 2023 (IRRA), released options: full fine-tuning at 1e-5, batch 64, warm-up from 1e-6.
-    "irra": {"batch": 64, "lr": 1e-5, "eps": 1e-3},
+    # Jiang and Ye, CVPR 2023 (IRRA), released code with the command of its README: for full fine-tuning at 1e-5, batch
+    # 64, warm-up from 1e-6, five times the rate for what starts at random, twice for biases. There the masked captions
+    # are fed to every loss; `mask_captions: 0` is the paper's text, which masks for `mlm` alone.
+    "irra": {
+        "batch": 64,
+        "lr": 1e-5,
+        "eps": 1e-3,
+        "losses": ("sdm", "id", "mlm"),
+        "mask_captions": 0.15,
+        "lr_factors": {"classifier": 5.0, "mlm_head": 5.0, "bias": 2.0, "cross": 5.0},
+    },
     # Cao et al., AAAI 2024 (TBPS-CLIP): a short schedule of five epochs.
     "tbps_clip": {"epochs": 5, "lr": 1e-5, "batch": 80, "optimizer": "adamw", "weight_decay": 0.02, "warmup_epochs": 1},
     # For small backbones and stand-in data: a few epochs, stepwise schedule, light augmentation.

@@ -15,7 +15,7 @@ from harness.errors import nearest
 
 VERSION = 1
 
-STATUSES = ("ok", "infeasible", "diverged", "oom", "failed")
+STATUSES = ("ok", "infeasible", "diverged", "oom", "failed", "pruned")
 
 TEXT, INT, INDEX, REAL, REAL32, FLAG = pa.string(), pa.int64(), pa.int32(), pa.float64(), pa.float32(), pa.bool_()
 UTC = pa.timestamp("us", tz="UTC")
@@ -36,7 +36,7 @@ COLUMNS: dict[str, tuple[tuple[str, pa.DataType, bool, str], ...]] = {
         ("data_hash", TEXT, MAYBE, "fingerprint of images and annotations"),
         ("code_hash", TEXT, MAYBE, "hash of the code that decides the result"),
         ("seed", INT, ALWAYS, "seed of initialisation, order and augmentation"),
-        ("status", TEXT, ALWAYS, "ok | infeasible | diverged | oom | failed"),
+        ("status", TEXT, ALWAYS, "ok | infeasible | diverged | oom | failed | pruned (given up by a search)"),
         ("reason", TEXT, MAYBE, "why the status is not ok"),
         ("budget", TEXT, MAYBE, "target as the study writes it, such as 1% or 2M"),
         ("budget_parameters", INT, MAYBE, "target in parameters"),

@@ -2,33 +2,38 @@
 
     studies/<name>.json    the declaration of a study: its document and its trials
     trials/<id>/           one immutable shard per trial: trial, scores, history, queries (Parquet) and commit.json
+    packs/<name>/          many trials in one shard, made by `compact`; gone/ names those taken out of a pack
     runs/<name>/<n>.json   one record per `upbench run`
+    claims/<id>-<n>.json   who computes a trial right now
     aside/<id>-<n>/        shards taken out of use: damaged, or to be tried again; never deleted
 
-A trial is committed once; a second commit of the same id changes nothing. Readers look only at committed shards and
-check every byte. Columns and units: `harness/schema.py`. Only this file and `shards.py` know the Parquet layout.
+A store is a folder, or a prefix of an object store (`s3://bucket/prefix`). A trial is committed once; a second commit
+of the same id changes nothing. Readers look only at what has a commit record and check every byte. Columns and units:
+`harness/schema.py`. Only this file and `harness/storage/` know the layout.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from harness import schema, shards
-from harness.errors import DataError, EnvironmentFault, UserError, nearest
+from harness import schema
+from harness.errors import DataError, UserError, nearest
+from harness.storage import claims, packs, place, reading, runs, shards, taking
+from harness.storage import declared as own
+from harness.storage.claims import Claim, Superseded, Taken
+from harness.storage.packs import TABLES, Compacted
+from harness.storage.sealed import NewerSchema, seal, unseal
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES = ("trials", "scores", "history", "queries")
-FILES = {"trials": "trial", "scores": "scores", "history": "history", "queries": "queries"}
+__all__ = ["TABLES", "Claim", "Compacted", "NewerSchema", "Record", "Results", "Store", "Superseded", "Taken"]
+
+FEW = 32  # trials that are looked for one by one rather than by listing all
 
 
 @dataclass(frozen=True)
@@ -57,23 +62,31 @@ class Results:
 
 
 class Store:
-    """A folder of results; creating the object touches nothing on disk."""
+    """A place of results; creating the object touches nothing there.
+
+    Args:
+        root: A folder, or a URL such as `s3://bucket/prefix`.
+
+    Attributes:
+        root: The absolute folder, or the URL as text.
+        local: A folder of this machine for what need not last, such as checkpoints: `root` where that is a folder.
+    """
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root).resolve()
+        self.files = place.at(root)
+        self.root: Path | str = self.files.where()
+        self.local: Path = self.files.local
 
     def probe(self) -> None:
-        """Raise EnvironmentFault unless files can be made, synced and renamed here; clears what dead writers left."""
-        try:
-            (self.root / "trials").mkdir(parents=True, exist_ok=True)
-            shards.replace(self.root / "trials" / "probe", b"writable")
-            (self.root / "trials" / "probe").unlink()
-        except OSError as error:
-            raise EnvironmentFault(
-                f"the result store is not writable: {error.strerror}", where=self.root, expected="a writable folder"
-            ) from error
-        for folder in ("trials", "studies", *(f"runs/{name}" for name in self._names("runs"))):
-            shards.collect(self.root / folder)
+        """Raise EnvironmentFault unless results can be kept here; clears what dead writers left."""
+        self.files.probe()
+        folders = ("trials", "studies", "packs", "gone", "aside", "claims", "published")
+        self.files.collect(*folders, *(f"runs/{name}" for name in self.files.names("runs")))
+        claims.collect(self.files)
+
+    def exists(self) -> bool:
+        """Whether anything was ever kept here."""
+        return any(self.files.names(folder) for folder in ("studies", "trials", "packs"))
 
     def declare(self, study: str, document: Mapping, trials: Sequence[Mapping], question: str = "") -> None:
         """Write which trials the study consists of, in place of an earlier declaration.
@@ -92,7 +105,7 @@ class Store:
         if len(set(ids)) != len(ids):
             raise ValueError(f"study {study} declares a trial twice")
         body = {"schema": schema.VERSION, "study": dict(document), "question": question, "trials": list(trials)}
-        shards.replace(self.root / "studies" / f"{study}.json", shards.seal(body))
+        self.files.replace(f"studies/{study}.json", seal(body))
 
     def declaration(self, study: str) -> dict:
         """What `declare` wrote.
@@ -100,9 +113,8 @@ class Store:
         Raises:
             UserError: no such study here, with the nearest known name.
         """
-        path = self.root / "studies" / f"{study}.json"
-        if not path.is_file():
-            known = self.studies()
+        known = self.studies()
+        if study not in known:
             raise UserError(
                 f"no results of a study '{study}'",
                 where=self.root,
@@ -111,146 +123,174 @@ class Store:
                 else "a study that was run: upbench run studies/NAME.yaml",
                 nearest=nearest(study, known),
             )
-        return shards.unseal(path)
+        return unseal(f"studies/{study}.json", self.files)
 
     def studies(self) -> list[str]:
         """Names of the declared studies, sorted."""
-        return sorted(path.stem for path in (self.root / "studies").glob("[!.]*.json"))
+        return sorted(name.removesuffix(".json") for name in self.files.names("studies") if name.endswith(".json"))
 
     def ids(self) -> set[str]:
-        """Ids of all committed trials."""
-        return set(self._names("trials"))
+        """Ids of all committed trials.
+
+        Raises:
+            DataError: so damaged that they cannot be told.
+        """
+        return reading.ids(self.files)
 
     def done(self, ids: Iterable[str]) -> set[str]:
         """Those of `ids` that are committed."""
-        return self.ids().intersection(ids)
+        if len(ids := list(ids)) > FEW:
+            return self.ids().intersection(ids)
+        loose = {ident for ident in ids if self.files.has_shard(f"trials/{ident}")}
+        return loose | {ident for ident in ids if ident not in loose and packs.holder(self.files, ident)}
 
-    def commit(self, record: Record) -> bool:
-        """Make a trial's measurements visible, whole; False when the trial is committed already and stays as it was."""
+    def claim(self, ident: str, run: str | None = None) -> Claim:
+        """Hold a trial while computing it: `with store.claim(ident) as claim: ... store.commit(record, claim.token)`.
+
+        Args:
+            ident: The trial.
+            run: Name of the run; a claim of the same run is taken over at once, since its first worker is given up.
+
+        Raises:
+            Taken: a process that lives is at it.
+        """
+        return claims.take(self.files, ident, run)
+
+    def commit(self, record: Record, token: str | None = None) -> bool:
+        """Make a trial's measurements visible, whole; False when the trial is committed already and stays as it was.
+
+        Args:
+            record: The measurements.
+            token: Of the claim under which they were made.
+
+        Raises:
+            Superseded: another process has claimed the trial since; nothing is written.
+        """
         ident = str(record.trial["id"])
         if not re.fullmatch(r"[0-9a-z]{4,64}", ident):
             raise ValueError(f"not a trial id: {ident!r}")
+        if token is not None:
+            claims.check(self.files, ident, token)
+        if self.done([ident]):
+            return False
         tables = {"trial": schema.build("trials", [record.trial])}
         for name in TABLES[1:]:
             tables[name] = schema.build(name, getattr(record, name), id=ident)
-        return shards.write(self.root / "trials" / ident, tables)
 
-    def read(self, study: str, tables: Sequence[str] = TABLES) -> Results:
-        """A study's measurements, every byte checked.
+        def allowed() -> bool:
+            if token is not None:
+                claims.check(self.files, ident, token)
+            return packs.holder(self.files, ident) is None
 
-        `label` and `budget` are those of this study's declaration, since two studies may share a trial under two names.
+        return self.files.put(f"trials/{ident}", shards.encode(ident, tables), allowed)
+
+    def read(self, study: str, tables: Sequence[str] = TABLES, tuning: bool = False) -> Results:
+        """A study's measurements, every byte checked; `label`, `budget` and `tuned` are those of its declaration.
 
         Args:
             study: Name of a declared study.
             tables: Which tables to read; the others come back empty.
+            tuning: With the trials of a search, which are no results.
         """
         declaration = self.declaration(study)
+        if not tuning:
+            declaration["trials"] = own.results(declaration["trials"])
         declared = {trial["id"]: trial for trial in declaration["trials"]}
-        found, missing = self._read(declared, tables)
-        for name in ("label", "budget"):
-            here = [declared[ident][name] for ident in found["trials"]["id"].to_pylist()]
-            index = found["trials"].schema.get_field_index(name)
-            found["trials"] = found["trials"].set_column(
-                index, found["trials"].field(index), pa.array(here, schema.TEXT)
-            )
-        frames = {name: schema.frame(found[name]) for name in TABLES}
-        return Results(study=declaration, missing=[{**declared[i], "why": why} for i, why in missing.items()], **frames)
+        found, missing = reading.read(self.files, declared, tables)
+        found["trials"] = own.named(found["trials"], declared)
+        absent = [{**declared[i], "why": own.why(declared[i], why)} for i, why in missing.items()]
+        return Results(study=declaration, missing=absent, **{name: schema.frame(found[name]) for name in TABLES})
+
+    def measured(self, ids: Iterable[str], tables: Sequence[str] = ("trials", "scores")) -> dict[str, pd.DataFrame]:
+        """Tables of those of `ids` that are committed and undamaged, whatever study they belong to."""
+        found = reading.read(self.files, sorted(self.done(ids)), tables)[0]
+        return {name: schema.frame(found[name]) for name in tables}
 
     def damaged(self, ids: Iterable[str]) -> dict[str, str]:
         """Committed trials whose files are not what was committed: id -> what is wrong, with the file."""
-        return {i: why for i, why in self._read(sorted(self.done(ids)), TABLES)[1].items()}
+        return reading.read(self.files, sorted(self.done(ids)), TABLES)[1]
 
     def with_status(self, ids: Iterable[str], statuses: Sequence[str]) -> list[str]:
         """Committed trials among `ids` whose row has one of these statuses."""
-        rows = self._read(sorted(self.done(ids)), ("trials",))[0]["trials"]
+        rows = reading.read(self.files, sorted(self.done(ids)), ("trials",))[0]["trials"]
         pairs = zip(rows["id"].to_pylist(), rows["status"].to_pylist(), strict=True)
         return [ident for ident, status in pairs if status in statuses]
 
-    def set_aside(self, ident: str) -> Path:
-        """Take a committed trial out of use, so that it can run again; its files move to `aside/`."""
-        (self.root / "aside").mkdir(exist_ok=True)
-        number = 1
-        while (place := self.root / "aside" / f"{ident}-{number}").exists():
-            number += 1
-        os.rename(self.root / "trials" / ident, place)
-        return place
+    def set_aside(self, ident: str) -> Path | str:
+        """Take a committed trial out of use, so that it can run again.
+
+        Its files move to `aside/`; of a pack they are copied there, or stay where they are when the pack is damaged.
+        """
+        with packs.alone(self.files):
+            taken, number = set(self.files.names("aside")), 1
+            while f"{ident}-{number}" in taken:
+                number += 1
+            to = f"aside/{ident}-{number}"
+            entries = reading.Entries(self.files)
+            if ident not in entries:
+                raise UserError(f"trial {ident} is not committed", where=self.root)
+            if ident not in entries.loose:
+                try:
+                    self.files.put(to, taking.as_shard(entries[ident]))
+                except DataError:
+                    to = f"packs/{entries.packed[ident]}"
+            while name := packs.holder(self.files, ident):
+                self.files.create(f"gone/{name}~{ident}", seal({"schema": schema.VERSION, "id": ident, "pack": name}))
+            if ident in entries.loose:
+                self.files.move_shard(f"trials/{ident}", to)
+            return self.files.where(to)
+
+    def compact(self, told: Callable[[int], None] = lambda trials: None) -> Compacted:
+        """Put trials together in few files, which are read many times faster; nothing else changes for a reader."""
+        order: dict[str, None] = {}
+        for study in self.studies():
+            order |= dict.fromkeys(trial["id"] for trial in self.declaration(study)["trials"])
+        return packs.compact(self.files, order, told)
 
     def take(self, other: Store, ident: str) -> str:
-        """Copy a committed trial of another store: "added", or "same" or "conflict" when it is here already.
+        """As `take_all`, of one trial."""
+        return self.take_all(other, [ident])[ident]
 
-        It is the same when scores and per-query records are equal to the byte, whatever its timings; ours always stays.
+    def take_all(self, other: Store, ids: Iterable[str], queries: str = "all", packed: bool = False) -> dict[str, str]:
+        """Copy committed trials of another store: id -> "added", or "same" or "conflict" when it is here already.
+
+        It is the same when scores and per-query records are equal, whatever its timings; ours always stays.
+
+        Args:
+            other: Where from.
+            ids: Trials committed there.
+            queries: Per-query records to take: all, selected (text to image, ranks only: what reports read) or none.
+            packed: Write few files.
         """
-        theirs, ours = other.root / "trials" / ident, self.root / "trials" / ident
-        if shards.put(ours, shards.contents(theirs)):
-            return "added"
-        one, two = (shards.commit_record(place)["files"] for place in (ours, theirs))
-        same = all(one[name]["sha256"] == two[name]["sha256"] for name in ("scores.parquet", "queries.parquet"))
-        return "same" if same else "conflict"
+        return taking.take(self.files, other.files, ids, queries, packed)
 
     def take_study(self, other: Store, study: str) -> str:
         """Copy a declaration of another store: "added", or "same" or "conflict" when it is here already; ours stays."""
         theirs = other.declaration(study)
         if study in self.studies():
             return "same" if self.declaration(study) == theirs else "conflict"
-        shards.replace(self.root / "studies" / f"{study}.json", shards.seal(theirs))
-        return "added"
+        return "added" if self.files.create(f"studies/{study}.json", seal(theirs)) else self.take_study(other, study)
 
-    def record_run(self, study: str, record: Mapping[str, object]) -> Path:
+    def take_runs(self, other: Store, study: str) -> int:
+        """Copy the run records of another store that are not here yet, under new numbers; how many were added."""
+        return runs.take(self.files, other.files, study)
+
+    def record_run(self, study: str, record: Mapping[str, object]) -> Path | str:
         """Keep how one `upbench run` went: `wall_seconds`, `busy_seconds`, `workers`, `executor` and counts."""
         _check_name(study)
-        folder = self.root / "runs" / study
-        folder.mkdir(parents=True, exist_ok=True)
-        number = max([int(path.stem) for path in folder.glob("[0-9]*.json")], default=0)
-        while True:
-            number += 1
-            path = folder / f"{number:06d}.json"
-            try:
-                # Reserves the number against a concurrent run; readers pass over an empty file.
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            except FileExistsError:
-                continue
-            shards.replace(path, shards.seal({"schema": schema.VERSION, "number": number, **record}))
-            return path
+        return runs.add(self.files, study, record)
 
     def runs(self, study: str) -> list[dict]:
         """The run records of a study, oldest first."""
-        paths = sorted((self.root / "runs" / study).glob("[0-9]*.json"))
-        return [shards.unseal(path) for path in paths if path.stat().st_size]
+        return runs.read(self.files, study)
 
-    def _names(self, folder: str) -> list[str]:
-        try:
-            return [entry.name for entry in os.scandir(self.root / folder) if entry.name[0] != "." and entry.is_dir()]
-        except FileNotFoundError:
-            return []
+    def state_published(self, study: str, statement: Mapping[str, object]) -> None:
+        """Keep what was published of a study, and how much of it."""
+        self.files.replace(f"published/{study}.json", seal({"schema": schema.VERSION, **statement}))
 
-    def _read(self, ids: Iterable[str], tables: Sequence[str]) -> tuple[dict[str, pa.Table], dict[str, str]]:
-        """Tables of the committed trials among `ids`, in their order, and why the others are missing."""
-        wanted, missing, parts = tuple(FILES[name] for name in tables), {}, {name: [] for name in TABLES}
-        committed = self.ids()
-
-        def one(ident: str) -> dict[str, pa.Table] | str:
-            if ident not in committed:
-                return "not run"
-            try:
-                found = shards.read(self.root / "trials" / ident, wanted)
-                return {name: schema.conform(name, found[FILES[name]]) for name in tables}
-            except shards.NewerSchema:
-                raise
-            except DataError as error:
-                return str(error)
-
-        ids = list(ids)
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            for ident, found in zip(ids, pool.map(one, ids), strict=True):
-                if isinstance(found, str):
-                    missing[ident] = found
-                else:
-                    for name, table in found.items():
-                        parts[name].append(table)
-        merged = {
-            name: pa.concat_tables(some) if some else schema.SCHEMAS[name].empty_table() for name, some in parts.items()
-        }
-        return merged, missing
+    def size(self) -> int:
+        """Bytes of everything here."""
+        return self.files.total()
 
 
 def _check_name(study: str) -> None:

@@ -12,18 +12,17 @@ from typing import Any
 
 import torch
 
-from harness import budget, cost, evaluate, heads, material, provenance, registry, rows
-from harness.errors import DataError, UserError
-from harness.method import make, restore, state, trainable, written_out
+from harness import budget, drift, heads, material, memory, provenance, registry, rows, trip
+from harness.checkpoint import Checkpoints, Keeper
+from harness.clip import Shape
+from harness.errors import Preempted, UserError
+from harness.method import make, written_out
 from harness.recipe import Recipe
 from harness.spec import Entry, Trial
-from harness.store import Record, Store
-from harness.train import Diverged, train
-from harness.view import View
-from harness.weights import Source, load, shape
+from harness.store import NewerSchema, Record, Store
+from harness.train import Diverged
+from harness.weights import Source, shape
 from harness.weights import identity as backbone_identity
-
-CHOICE = {"val": "selected", "last": "last", "test-oracle": "oracle"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,6 @@ def check(entry: Entry) -> list[str]:
 
 def resolve(trial: Trial, data: str | Path) -> Resolved:
     """Solve the budget, write every default out, and name the trial by what decides its result."""
-    heads.check(trial.recipe.losses)
     source = Source(**dict(trial.backbone))
     method = make(registry.find("methods", trial.method), trial.options)
     target = budget.parse(trial.budget) if trial.budget and method.turns else None
@@ -83,18 +81,23 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
         document["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     if not solution.trained:
         document |= {"seed": 0, "recipe": Recipe(name="none", epochs=0).model_dump(mode="json")}
-    extra = _heads(document, shape(source).image.embed, data)
+    extra = _heads(document, shape(source), data)
     if extra:
         document["heads"] = extra
     used = [document["dataset"], *document["evaluate_on"]]
     members = getattr(method, "members", ())
     named = tuple(name.split("#")[0] for name in members) if isinstance(members, dict) else ()
     hashes = {
-        "code": provenance.code(trial.method, named, ("heads",) if extra else ()),
+        "code": provenance.code(trial.method, named, ("heads", "interaction") if extra else ()),
         "data": hashlib.sha256("".join(material.identity(d, data) for d in used).encode()).hexdigest()[:16],
         "backbone": backbone_identity(source),
     }
-    decides = {k: v for k, v in document.items() if k not in ("label", "budget")}
+    # A value is the same whether it was chosen or written; what its search took decides nothing.
+    decides = {k: v for k, v in document.items() if k not in ("label", "budget", "tuned")}
+    if not trial.phase:
+        del decides["phase"]
+    # Parts of a batch have its gradients, up to rounding: a machine with less memory runs the same trial.
+    decides["recipe"] = {k: v for k, v in document["recipe"].items() if k != "micro_batch"}
     decides["method"] = Path(trial.method).stem  # a file may lie anywhere
     decides["dataset"] = {"dataset": document["dataset"]["dataset"]}
     decides["evaluate_on"] = [d["dataset"] for d in document["evaluate_on"]]
@@ -115,12 +118,15 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
     )
 
 
-def _heads(document: Mapping[str, Any], embed: int, data: str | Path) -> dict[str, int]:
+def _heads(document: Mapping[str, Any], sizes: Shape, data: str | Path) -> dict[str, int]:
     """Parameters by head; the budget is the method's alone, since heads are thrown away after training."""
     if document["recipe"]["name"] == "none":
         return {}
     identities = len(material.splits(document["dataset"], data)["train"].persons)
-    return heads.parameters(document["recipe"]["losses"], embed, identities)
+    recipe = document["recipe"]
+    return heads.parameters(
+        recipe["losses"], sizes.image.embed, identities, sizes.text.vocabulary, recipe["interaction"]
+    )
 
 
 def run(
@@ -128,126 +134,64 @@ def run(
     store: str | Path,
     data: str | Path,
     report: Callable[[dict], None] = lambda event: None,
+    stop: Callable[[], bool] = lambda: False,
+    checkpoint_every: float = 600.0,
 ) -> str:
-    """Run one trial and commit its row; the status is `ok`, `infeasible`, `diverged`, `oom` or `failed`.
+    """Run one trial, from its checkpoint if it has one, and commit its row; the status is `ok`, `infeasible`,
+    `diverged`, `oom` or `failed`.
 
     A trial that fails is committed with its status and the reason, and without numbers.
+
+    Args:
+        resolved: `Resolved.as_dict()`.
+        store: Where its row and its checkpoints go.
+        data: Folder of data sets.
+        report: Gets every line of the history, and notices for the user.
+        stop: Asked at every step and between evaluations, and cheap.
+        checkpoint_every: Seconds between two checkpoints within an epoch.
+
+    Raises:
+        Preempted: `stop()` was true; the state is kept and nothing is committed.
+        drift.Drift: the checkpoint was made under other conditions; nothing is touched.
     """
     began = time.perf_counter()
+    store = Store(store)
     record = Record(trial=rows.known(resolved), scores=[], history=[], queries=[])
     row, error = record.trial, None
+    checkpoints = Checkpoints(store.local, resolved["id"])
+    keeper = Keeper(checkpoints, checkpoint_every, lambda text: report({"event": "notice", "text": text}))
+    way = trip.Trip(resolved, Path(data), record, report, stop, keeper)
     try:
         if resolved["status"] == "infeasible":
             row |= {"status": "infeasible", "reason": resolved["reason"], "trained": None, "share": None, "total": None}
         else:
-            _measure(resolved, Path(data), record, report)
+            way.go()
+    except (Preempted, drift.Drift, NewerSchema):
+        raise
     except Diverged as fault:
         error = ("diverged", fault)
-    except (torch.OutOfMemoryError, MemoryError) as fault:
-        error = ("oom", fault)
     except Exception as fault:
-        error = ("failed", fault)
+        error = ("oom" if memory.exhausted(fault) else "failed", fault)
     if error:
         status, fault = error
         reason = " ".join(str(fault).split())[:500] or type(fault).__name__
         kind = "" if isinstance(fault, UserError) else f"{type(fault).__name__}: "
+        if samples := getattr(fault, "samples", ()):
+            reason += f"; captions of its batch: {' '.join(map(str, samples))}"
         record = Record(
-            trial={**rows.known(resolved), "status": status, "reason": kind + reason}, history=record.history
+            trial={
+                **rows.known(resolved),
+                **{"status": status, "reason": kind + reason, "resumes": way.resumes},
+                **(way.memory if status == "oom" else {}),
+            },
+            history=record.history,
         )
-    record.trial["seconds_total"] = time.perf_counter() - began
-    Store(store).commit(record)
+    record.trial["seconds_total"] = way.before + time.perf_counter() - began
+    try:
+        store.commit(record, resolved.get("claim"))
+    except (KeyboardInterrupt, OSError):
+        if not error:
+            way.save()
+        raise
+    checkpoints.remove()
     return record.trial["status"]
-
-
-def _measure(resolved: Mapping[str, Any], data: Path, record: Record, report: Callable[[dict], None]) -> None:
-    """Train, choose the epoch, measure the test split once; fills `record`."""
-    trial, row = resolved["trial"], record.trial
-    torch.set_num_threads(trial["threads"])
-    source = Source(**{k: tuple(v) if isinstance(v, list) else v for k, v in trial["backbone"].items()})
-    recipe = Recipe(**trial["recipe"])
-    device, seed = torch.device(trial["device"]), trial["seed"]
-    dataset = trial["dataset"]
-
-    backbone = load(source)
-    method = make(registry.find("methods", trial["method"]), trial["options"])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        method.attach(backbone)
-    backbone.to(device)
-    first = material.part(dataset, data, "train", source)
-    extra = heads.build(trial.get("heads", ()), shape(source).image.embed, len(first.split.persons), seed)
-    modules = (backbone, *(head.to(device) for head in extra.values()))
-    counted = sum(p.numel() for module in modules for p in trainable(module).values())
-    if counted != resolved["trained"]:
-        raise RuntimeError(f"{counted} trained parameters, but the closed form says {resolved['trained']}")
-
-    view = View(source, recipe, seed, device, data / ".cache" / "features")
-    row["adapter_bytes"] = cost.saved_bytes(backbone) if counted else 0
-    row["flops_forward"], row["flops_backward"] = cost.flops(backbone, *view.sample(first))
-
-    watched = "test" if trial["selection"] == "test-oracle" else "val"
-    looks, evaluating = {}, 0.0
-
-    def look(name: str, of: Mapping[str, Any] = dataset) -> tuple[evaluate.Measured, evaluate.Measured]:
-        nonlocal evaluating
-        begin = time.perf_counter()
-        part = material.part(of, data, name, source)
-        try:
-            measured = view.evaluate(backbone, part)
-        except DataError as error:
-            raise rows.named(error, of["dataset"], name, part.split) from error
-        evaluating += time.perf_counter() - begin
-        return measured
-
-    watch = cost.Stopwatch([])
-    best, chosen, kept = None, 0, None
-    began = time.perf_counter()
-    if trial["selection"] != "last" or not recipe.epochs:
-        looks[0] = look(watched)
-        best, kept = _merit(looks[0][0]), state(backbone)
-        record.history.append({"epoch": 0, "step": 0, "seconds": 0.0, **rows.val(looks[0][0], watched)})
-    cost.reset_peak(device)
-    total, count = torch.zeros((), device=device), 0
-    for step in train(backbone, *view.batches(first), recipe, view.prepare, extra):
-        total, count = total + step.loss, count + 1
-        watch.add(step.seconds, step.waited)
-        if not step.last:
-            continue
-        epoch = step.epoch + 1
-        line = {
-            "epoch": epoch,
-            "step": step.step + 1,
-            "lr": step.lr,
-            "loss": float(total) / count,
-            "seconds": time.perf_counter() - began,
-        }
-        total, count = torch.zeros((), device=device), 0
-        if trial["selection"] != "last" and (epoch % recipe.evaluate_every == 0 or epoch == recipe.epochs):
-            looks[epoch] = look(watched)
-            line |= rows.val(looks[epoch][0], watched)
-            if best is None or _merit(looks[epoch][0]) > best:
-                best, chosen, kept = _merit(looks[epoch][0]), epoch, state(backbone)
-        record.history.append(line)
-        report({"trial": resolved["id"], "epochs": recipe.epochs, **line})
-    row["peak_memory_train"] = cost.peak(device)
-    row |= {"steps": len(watch.steps), "seconds_train": sum(watch.steps), "seconds_data": watch.waited}
-    row["step_seconds"] = watch.step
-
-    if trial["selection"] == "last":
-        chosen = recipe.epochs
-    else:
-        restore(backbone, kept)
-    row["chosen_epoch"] = chosen
-    cost.reset_peak(device)
-    choice = CHOICE[trial["selection"]]
-    if watched == "val" and chosen in looks:
-        rows.scores(record, dataset["dataset"], "val", choice, looks[chosen])
-    rows.scores(record, dataset["dataset"], "test", choice, looks[chosen] if watched == "test" else look("test"))
-    for other in (other for other in trial["evaluate_on"] if other != dataset):
-        rows.scores(record, other["dataset"], "test", choice, look("test", other))
-    row["seconds_evaluate"], row["peak_memory_evaluate"] = evaluating, cost.peak(device)
-
-
-def _merit(measured: evaluate.Measured) -> tuple[float, float]:
-    """What chooses an epoch: Rank-1, then mAP; the earlier epoch wins a tie."""
-    return measured.values["R1"], measured.values["mAP"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,17 +39,31 @@ class View:
         self.sizes, self.words = pixels(source), tokenizer(source)
         self.bf16 = recipe.bf16(device.type)
         self._batch: torch.Tensor | None = None
+        self.cached = 0  # encodings of a whole split that came from the cache
+        self._fixed: dict[str, torch.Tensor] = {}  # features of towers that give every epoch the same
+        self._owner: torch.Tensor | None = None  # image of each caption
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         index = torch.zeros(len(images), dtype=torch.int64)
         return augment.prepare(images, "none", self.sizes["mean"], self.sizes["std"], 0, 0, index)
 
-    def prepare(self, batch: batches.Batch, epoch: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Augmented images and trimmed, masked ids; the images live until the next call, whose memory they share."""
+    def prepare(self, batch: batches.Batch, epoch: int) -> tuple[torch.Tensor, ...]:
+        """Augmented images and trimmed, masked ids; the images live until the next call, whose memory they share.
+
+        For the loss `mlm` also the captions with masked words, int64 [B, context], and on the CPU their labels. Where
+        `share` found a tower that gives every epoch the same, its features [B, embed] stand in the place of its input.
+        """
+        index = batch.index.to(self.device)
+        image, text = self._fixed.get("image"), self._fixed.get("text")
+        images = self._augmented(batch, epoch) if image is None else image[self._owner[index]]
+        ids, *masked = (text[index],) if text is not None else self._masked(batch, epoch)
+        return images, *(part.to(self.device, non_blocking=True) for part in (ids, *masked[:1])), *masked[1:]
+
+    def _augmented(self, batch: batches.Batch, epoch: int) -> torch.Tensor:
         count, height, width, _ = batch.images.shape
         if self._batch is None or len(self._batch) != count:
             self._batch = torch.empty(count, 3, height, width, device=self.device)
-        images = augment.prepare(
+        return augment.prepare(
             batch.images.to(self.device, non_blocking=True),
             self.recipe.augmentation,
             self.sizes["mean"],
@@ -59,22 +73,50 @@ class View:
             batch.index,
             out=self._batch,
         )
-        ids = tokens.trim(batch.ids)
-        if self.recipe.mask_captions:
-            words = self.words
-            specials = (words.start, words.end)
-            ids = tokens.mask(
-                ids, self.recipe.mask_captions, self.seed, epoch, batch.index, words.mask, words.vocabulary, specials
-            )
-        return images, ids.to(self.device, non_blocking=True)
 
-    def batches(self, part: material.Part) -> tuple[Callable, int]:
+    def _masked(self, batch: batches.Batch, epoch: int) -> tuple[torch.Tensor, ...]:
+        """Ids for every loss; for `mlm` also masked ids of the whole context and their labels, 0 where nothing is."""
+        recipe, words = self.recipe, self.words
+        given = (self.seed, epoch, batch.index, words.mask, words.vocabulary, (words.start, words.end))
+        if "mlm" not in recipe.losses:
+            ids = tokens.trim(batch.ids)
+            return (tokens.mask(ids, recipe.mask_captions, *given) if recipe.mask_captions else ids,)
+        masked, labels = tokens.mask_labelled(batch.ids, recipe.mask_captions or recipe.mlm_share, *given)
+        return masked if recipe.mask_captions else tokens.trim(batch.ids), masked, labels
+
+    def batches(self, part: material.Part) -> tuple[Callable[..., Iterator[batches.Batch]], int]:
+        """A function of an epoch and of the first batch wanted, and the batches in an epoch."""
         recipe = self.recipe
         settings = (recipe.batch, self.seed)
         sampling = {"sampler": recipe.sampler, "instances": recipe.instances}
         steps = len(batches.plan(part.split.caption_person, *settings, 0, **sampling))
         images = torch.from_numpy(part.images[:]).to(self.device) if self.device.type == "cuda" else part.images
-        return lambda epoch: batches.batches(part.split, images, part.ids, *settings, epoch, **sampling), steps
+
+        def of(epoch: int, start: int = 0) -> Iterator[batches.Batch]:
+            return batches.batches(part.split, images, part.ids, *settings, epoch, start=start, **sampling)
+
+        return of, steps
+
+    def share(self, backbone: Backbone, part: material.Part) -> None:
+        """Encode the training split once by every plain frozen tower whose input is the same in every epoch."""
+        recipe, found = self.recipe, {}
+        if not recipe.epochs or "mlm" in recipe.losses:  # which reads tokens
+            return
+        if recipe.augmentation == "none" and _plain(backbone.image):
+            found["image"] = self._known(
+                *(backbone.image, part.images),
+                lambda: evaluate.encode_images(backbone, part.images, self.normalise, bf16=self.bf16, unit=False),
+                "raw",
+            )
+            self._owner = torch.as_tensor(part.split.caption_image, device=self.device)
+        if not recipe.mask_captions and _plain(backbone.text):
+            found["text"] = self._known(
+                *(backbone.text, part.ids),
+                lambda: evaluate.encode_texts(backbone, part.ids, bf16=self.bf16, unit=False),
+                "raw",
+            )
+        # Features that were encoded just here cannot be saved for a backward pass.
+        self._fixed = {name: features.clone() for name, features in found.items()}
 
     def sample(self, part: material.Part, count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
         """A few pairs, untrimmed, for counting operations."""
@@ -95,7 +137,7 @@ class View:
         )
         return evaluate.text_to_image(image, text, part.split), evaluate.image_to_text(image, text, part.split)
 
-    def _known(self, tower: Tower, inputs: np.ndarray, encode: Callable[[], torch.Tensor]) -> torch.Tensor:
+    def _known(self, tower: Tower, inputs: np.ndarray, encode: Callable[[], torch.Tensor], *kind: str) -> torch.Tensor:
         """Features of a tower; those of a plain frozen one come from the cache, the same bits."""
         if self.cache is None or not _plain(tower):
             return encode()
@@ -108,9 +150,11 @@ class View:
             *([name, _digest(value.detach().cpu().contiguous().numpy())] for name, value in weights.items()),
             *(self.sizes["mean"], self.sizes["std"], self.bf16, provenance.code("zero_shot"), torch.__version__),
             *(provenance.hardware(str(self.device)), torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()),
+            *kind,
         ]
         name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
         path = self.cache / f"{name}.npy"
+        self.cached += path.is_file()
         if not path.is_file():
             self.cache.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{path}.lock"):

@@ -2,15 +2,15 @@
 
 Weights come from open_clip (any plain ViT CLIP), from a checkpoint in open_clip's or OpenAI's naming, from a folder in
 open_clip's `local-dir` layout, or from CLIP's random initialisation. Folders and files are read without importing
-open_clip, which takes seconds.
+open_clip, which takes seconds. A trial fetches nothing; `python -m harness.weights ViT-B-16 openai` does.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness import weight_files
 from harness.clip import Backbone, Shape, TowerShape
 from harness.errors import EnvironmentFault, UserError, nearest
 from harness.naming import ours
 
 SHIPPED = Path(__file__).parent / "backbones"
+FILE = "open_clip_model.safetensors"  # of a folder in open_clip's layout
 OPENAI_MEAN, OPENAI_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
@@ -70,7 +72,7 @@ def _config(source: Source) -> dict:
             known = [*(p.name for p in SHIPPED.iterdir() if p.is_dir()), *open_clip.list_models()]
             raise UserError(f"unknown backbone '{source.name}'", nearest=nearest(source.name, known))
         if source.pretrained and not Path(source.pretrained).exists():
-            tag = open_clip.get_pretrained_cfg(source.name, source.pretrained)
+            tag = _tag(source)
             if not tag:
                 tags = open_clip.list_pretrained_tags_by_model(source.name)
                 raise UserError(
@@ -98,6 +100,7 @@ def _refuse(name: str, config: Mapping) -> None:
             )
 
 
+@functools.lru_cache(maxsize=16)
 def shape(source: Source) -> Shape:
     """Sizes of a backbone, without its weights."""
     config = _config(source)
@@ -113,28 +116,15 @@ def shape(source: Source) -> Shape:
         )
     grid = (height // patch, width // patch)
     quick = config.get("quick_gelu", False) if source.activation == "auto" else source.activation == "quick_gelu"
-    head = vision.get("head_width", 64)
+    head, width = vision.get("head_width", 64), vision["width"]
+    inner = int(width * vision.get("mlp_ratio", 4.0))
+    tokens, vocabulary = text.get("context_length", 77), text.get("vocab_size", 49408)
     return Shape(
-        image=TowerShape(
-            "image",
-            vision["width"],
-            vision["layers"],
-            vision["width"] // head,
-            int(vision["width"] * vision.get("mlp_ratio", 4.0)),
-            1 + grid[0] * grid[1],
-            embed,
-            grid,
-            patch,
-        ),
-        text=TowerShape(
-            "text",
-            text["width"],
-            text["layers"],
-            text["heads"],
-            int(text["width"] * text.get("mlp_ratio", 4.0)),
-            text.get("context_length", 77),
-            embed,
-            vocabulary=text.get("vocab_size", 49408),
+        TowerShape("image", width, vision["layers"], width // head, inner, 1 + grid[0] * grid[1], embed, grid, patch),
+        TowerShape(
+            *("text", text["width"], text["layers"], text["heads"], int(text["width"] * text.get("mlp_ratio", 4.0))),
+            *(tokens, embed),
+            vocabulary=vocabulary,
         ),
         quick_gelu=quick,
     )
@@ -175,12 +165,8 @@ def random(sizes: Shape, seed: int = 0) -> Backbone:
             elif last[-1] == "bias":
                 nn.init.zeros_(parameter)
             else:
-                std = {
-                    "out": outer,
-                    "fc2": outer,
-                    "fc1": (2 * width) ** -0.5,
-                    "embedding": 0.02,
-                }.get(last[0], 0.01 if tower.causal and name == "position" else inner)
+                known = {"out": outer, "fc2": outer, "fc1": (2 * width) ** -0.5, "embedding": 0.02}
+                std = known.get(last[0], 0.01 if tower.causal and name == "position" else inner)
                 nn.init.normal_(parameter, std=std, generator=generator)
     return backbone.requires_grad_(False).eval()
 
@@ -227,55 +213,85 @@ def resize_position(table: Tensor, old: tuple[int, int], new: tuple[int, int], r
 
 def _weights(source: Source) -> dict[str, Tensor] | None:
     path = _file(source)
-    if path is None:
+    if path is not None:
+        return weight_files.read(path)
+    if fault := lacking(source):
+        raise fault
+    return None
+
+
+def lacking(source: Source) -> EnvironmentFault | None:
+    """What to say when the weights of `source` are not on this machine; None when they are, or when none are needed."""
+    if _file(source) is not None:
         return None
-    if path.is_file():
-        return _read(path)
     if not source.pretrained:
-        raise EnvironmentFault(f"weights are missing: {path}", "backbone.name")
-    import open_clip
+        folder = folder_of(source.name)
+        return folder and EnvironmentFault(f"weights are missing: {folder / FILE}", "backbone.name")
+    place = weight_files.by_hand(_tag(source))
+    return EnvironmentFault(
+        f"weights {source.pretrained} of {source.name} are not on this machine",
+        "backbone.pretrained",
+        f"python -m harness.weights {source.name} {source.pretrained} once with a network"
+        + (f", or the published file at {place}" if place else "")
+        + ", or --set backbone.pretrained=FILE",
+    )
+
+
+def fetch(source: Source) -> Path:
+    """Bring the weights of open_clip's tag to this machine, where they are not there yet.
+
+    Raises:
+        EnvironmentFault: they cannot be fetched.
+    """
+    _config(source)  # refuses unknown names and tags
+    if found := _file(source):
+        return found
+    from open_clip.pretrained import download_pretrained
 
     try:
-        return open_clip.create_model(source.name, pretrained=source.pretrained).state_dict()
-    except RuntimeError as error:
+        return Path(download_pretrained(_tag(source)))
+    except Exception as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        fault = lacking(source)
         raise EnvironmentFault(
-            f"weights '{source.pretrained}' of {source.name} could not be fetched ({str(error).splitlines()[0]})",
-            "backbone.pretrained",
-            "network access or the path of a checkpoint",
+            f"{fault.what} and could not be fetched ({said})", fault.where, fault.expected
         ) from error
 
 
 def _file(source: Source) -> Path | None:
-    """The checkpoint that `source` names, if it is one."""
+    """The file that holds the weights of `source`, if there is one here."""
     if source.pretrained:
-        return Path(source.pretrained)
+        path = Path(source.pretrained)
+        return path if path.is_file() else weight_files.find(_tag(source))
     folder = folder_of(source.name)
-    return folder / "open_clip_model.safetensors" if folder else None
+    return folder / FILE if folder and (folder / FILE).is_file() else None
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
+@functools.lru_cache(maxsize=16)
+def _tag(source: Source) -> Mapping[str, str]:
+    """What open_clip knows of a tag; empty for one it does not know."""
+    import open_clip
 
-        return load_file(path)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        try:
-            return torch.jit.load(path, map_location="cpu").state_dict()
-        except RuntimeError:
-            raise EnvironmentFault(f"cannot read {path}: {error}", "backbone.pretrained", "tensors only") from error
-    return state.get("state_dict", state)
+    return open_clip.get_pretrained_cfg(source.name, source.pretrained) or {}
 
 
 def identity(source: Source) -> str:
-    """What tells two backbones apart without loading them: the hash of the file, the tag, or the random start."""
-    path = _file(source)
+    """What tells two backbones apart without loading them: the hash of the file, the tag, or the random start.
+
+    A tag names published weights, so it stands for them whether they are on this machine or not, and wherever they lie.
+    """
+    path = Path(source.pretrained) if source.pretrained else _file(source)
     if path is not None and path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return weight_files.digest(path)[:16]
     return f"{source.name}/{source.pretrained or 'random'}"
 
 
 def _pair(size: int | tuple[int, int] | list[int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+if __name__ == "__main__":
+    try:
+        print(fetch(Source(*sys.argv[1:3])))
+    except (UserError, TypeError) as error:
+        sys.exit(f"upbench: error: {error}")

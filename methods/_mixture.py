@@ -12,7 +12,12 @@ from harness.method import full_precision
 
 
 def balance(probabilities: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
-    """E sum_e f_e m_e, 1 when both are uniform.
+    """E sum_e f_e m_e, 1 when both are uniform; the arguments are those of `shares`."""
+    return product(shares(probabilities, chosen, weights))
+
+
+def shares(probabilities: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
+    """f and m, means over the samples [2, E].
 
     Args:
         probabilities: Softmax over all adapters [batch, tokens, E].
@@ -22,8 +27,12 @@ def balance(probabilities: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:
     experts = probabilities.shape[-1]
     picked = F.one_hot(chosen, experts).to(probabilities.dtype).mean(dim=-2)
     weights = weights.to(probabilities.dtype)
-    fraction, mean = (torch.einsum("bt,bte->be", weights, part).mean(dim=0) for part in (picked, probabilities))
-    return experts * (fraction * mean).sum()
+    return torch.stack([torch.einsum("bt,bte->be", weights, part).mean(dim=0) for part in (picked, probabilities)])
+
+
+def product(shares: Tensor) -> Tensor:
+    """E sum_e f_e m_e of `shares` [2, E]."""
+    return shares.shape[1] * shares.prod(dim=0).sum()
 
 
 class Router(nn.Module):
@@ -40,6 +49,8 @@ class Router(nn.Module):
         self.link: nn.Module | None = None
         self.source: nn.Parameter | None = None
         self.last: Tensor | None = None
+        self.shares: Tensor | None = None
+        self.recording = False  # without gradients too
 
     def forward(self, h: Tensor) -> Tensor:
         """h [batch, tokens, d] to gates [batch, tokens, E]; in the parameters' precision, lest rounding choose."""
@@ -48,8 +59,9 @@ class Router(nn.Module):
             by_token, by_domain = F.linear(h.to(self.token.dtype), self.token), F.linear(prompt, self.domain)
             logits = (1 - self.blend) * by_token + self.blend * by_domain
             top, chosen = logits.topk(self.active, dim=-1)
-            if torch.is_grad_enabled():
-                self.last = balance(logits.softmax(dim=-1), chosen, self.mean(h))
+            if torch.is_grad_enabled() or self.recording:
+                self.shares = shares(logits.softmax(dim=-1), chosen, self.mean(h))
+                self.last = product(self.shares) if torch.is_grad_enabled() else None
             return torch.zeros_like(logits).scatter(-1, chosen, top.softmax(dim=-1))
 
     def extra_loss(self) -> Tensor | None:
@@ -57,8 +69,17 @@ class Router(nn.Module):
         last, self.last = self.last, None
         return None if last is None else self.weight * last
 
+    def statistics(self) -> Tensor | None:
+        """Means over the samples of the last forward pass that `extra_of` needs; each is given once."""
+        found, self.shares = self.shares, None
+        return found
+
+    def extra_of(self, statistics: Tensor) -> Tensor:
+        """The extra loss from the means over a whole batch."""
+        return self.weight * product(statistics)
+
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "last": None}
+        return {**self.__dict__, "last": None, "shares": None}
 
 
 class Mixture(nn.Module):

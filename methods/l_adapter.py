@@ -63,6 +63,8 @@ class Method:
 class Adapter(nn.Module):
     """s A(x), added to the output of a LayerNorm with the same input."""
 
+    HALF: ClassVar[tuple[str, ...]] = ()  # s stays float32 there
+
     def __init__(self, like: Tensor, width: int, bottleneck: int) -> None:
         super().__init__()
         self.inner = Bottleneck(like, width, bottleneck)

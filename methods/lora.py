@@ -62,7 +62,13 @@ class Method:
 
 
 class LowRank(nn.Module):
-    """A frozen linear plus a scaled low-rank update; `scale` None makes it a trained scalar."""
+    """A frozen linear plus a scaled low-rank update; `scale` None makes it a trained scalar.
+
+    With `dense_delta` the update is a matrix, rounded to the precision of the frozen weight and added to it.
+    """
+
+    HALF: ClassVar[tuple[str, ...]] = ("scale",)
+    dense_delta = False
 
     def __init__(self, frozen: nn.Module, rank: int, scale: float | None) -> None:
         super().__init__()
@@ -75,6 +81,8 @@ class LowRank(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x [batch, tokens, in] to [batch, tokens, out]."""
+        if self.dense_delta:
+            return F.linear(x, self.frozen.weight + self.delta().to(self.frozen.weight.dtype), self.frozen.bias)
         return self.frozen(x) + self.low(x)
 
     def low(self, x: Tensor) -> Tensor:
@@ -89,7 +97,7 @@ class LowRank(nn.Module):
     def merged(self) -> nn.Linear:
         """One plain linear with the same outputs."""
         frozen = folded(self.frozen)
-        return plain(frozen.weight + self.delta(), frozen.bias)
+        return plain(frozen.weight + self.delta().to(frozen.weight.dtype), frozen.bias)
 
 
 # Linears that methods wrap ------------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ class Method:
 class Prefix(nn.Module):
     """Keys and values [length, width] of one block."""
 
+    HALF: ClassVar[tuple[str, ...]] = ("keys", "values", "key_scalar", "value_scalar")
+
     def __init__(self, empty: Tensor, scale: float, learn_scale: bool, bank_scalars: bool) -> None:
         super().__init__()
         self.keys, self.values = (nn.Parameter(nn.init.uniform_(part.clone(), 0.0, 0.01)) for part in empty)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ CHOICES = {
     "oracle": "epoch chosen on test (oracle, optimistic: for parity with published tables only)",
 }
 # Ways for a trial to have no score, the most telling first.
-FAILURES = ("infeasible", "diverged", "oom", "failed", "missing")
+FAILURES = ("infeasible", "diverged", "oom", "failed", "pruned", "missing")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ class Cell:
     seeds: tuple[int, ...]
     values: tuple[float, ...]  # one per seed that has a score
     choice: str | None  # how the epoch was chosen: selected (on val) | last | oracle (on test)
-    costs: dict = field(compare=False, default_factory=dict)  # median over seeds of what a trial cost
+    costs: dict = field(compare=False, default_factory=dict)  # of a trial: median over seeds; see COSTS
+    val: str | None = None  # where val comes from, if it is not the official one
+    tuned: dict | None = field(compare=False, default=None)  # what the search took that chose its values
 
     @cached_property
     def interval(self) -> Interval | None:
@@ -146,6 +149,7 @@ def _groups(results: Results) -> list[tuple[dict, list[str], list[int]]]:
     columns = {name: pd.to_numeric(trials[name], errors="coerce").to_numpy(float) for name in (*SIZES, *COSTS)}
     ids, seeds = trials["id"].to_numpy(), trials["seed"].to_numpy(int)
     statuses, reasons = trials["status"].to_numpy(), trials["reason"].to_numpy()
+    vals, searches = trials["val_source"].to_numpy(object), trials["tuned"].to_numpy(object)
     keys = list(zip(*(trials[name] for name in ("label", "method", "budget", "dataset", "variant")), strict=True))
     at: dict[tuple, list[int]] = {}
     for i, key in enumerate(keys):
@@ -166,27 +170,37 @@ def _groups(results: Results) -> list[tuple[dict, list[str], list[int]]]:
             "share": sizes["share"],
             "statuses": tuple(statuses[rows]),
             "reasons": tuple(dict.fromkeys(r for r in reasons[rows] if isinstance(r, str))),
-            "costs": {name: _median(columns[name][rows]) for name in COSTS},
+            "costs": {name: COSTS[name](columns[name][rows]) for name in COSTS},
+            "val": next((v for v in vals[rows] if isinstance(v, str) and v != "official"), None),
+            "tuned": next((json.loads(v) for v in searches[rows] if isinstance(v, str)), None),
         }
         found.append((shared, ids[rows].tolist(), seeds[rows].tolist()))
     return found
 
 
 SIZES = ("budget_parameters", "trained", "total", "share")
-COSTS = (
-    "flops_forward",
-    "flops_backward",
-    "peak_memory_train",
-    "peak_memory_evaluate",
-    "step_seconds",
-    "seconds_total",
-    "seconds_train",
-    "seconds_evaluate",
-    "seconds_data",
-    "adapter_bytes",
-)
+
+def _median(values: np.ndarray) -> float | None:
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if len(values) else None
 
 
+def _extreme(of: Callable[[np.ndarray], float]) -> Callable[[np.ndarray], float | None]:
+    def found(values: np.ndarray) -> float | None:
+        values = values[np.isfinite(values)]
+        return float(of(values)) if len(values) else None
+
+    return found
+
+
+MEDIANS = (
+    "flops_forward", "flops_backward", "peak_memory_train", "peak_memory_evaluate", "step_seconds", "seconds_total",
+    "seconds_train", "seconds_evaluate", "seconds_data", "seconds_compile", "seconds_first_step", "latency_image_ms",
+    "latency_image_merged_ms", "latency_text_ms", "latency_text_merged_ms", "energy_joules", "adapter_bytes", "batch",
+)  # fmt: skip
+# How the trials of a cell make one cost of each column. One trial that read features from the cache makes the time of
+# evaluation incomparable, and one that had to split its batch makes the cell a split one.
+COSTS = {**dict.fromkeys(MEDIANS, _median), "features_cached": _extreme(np.max), "micro_batch": _extreme(np.min)}
 def ordered(found: Iterable[Cell]) -> list[Cell]:
     """Reference methods first, then by label and size; datasets as `places` has them."""
     found = list(found)
@@ -219,8 +233,21 @@ def home(found: Iterable[Cell]) -> list[Cell]:
 
 def protocol(found: Iterable[Cell]) -> str:
     """How the scores were taken, in words."""
+    found = list(found)
     ways = [CHOICES[w] for w in CHOICES if w in {c.choice for c in found}]
-    return "Percent, text to image, test split, " + (" or ".join(ways) or "nothing measured")
+    return "; ".join(
+        ["Percent, text to image, test split, " + (" or ".join(ways) or "nothing measured"), *sources(found)]
+    )
+
+
+def sources(found: Iterable[Cell]) -> list[str]:
+    """Where val comes from, for the datasets that have no official one: a sentence, or nothing."""
+    made: dict[str, list[str]] = {}
+    found = [c for c in found if c.val]
+    for place in places(found):
+        for kind in dict.fromkeys(c.val for c in found if c.dataset == place):
+            made.setdefault(kind, []).append(palette.name(place))
+    return [f"val of {', '.join(where)}: a {kind}" for kind, where in made.items()]
 
 
 def leading(found: Sequence[Cell], most: int = 12) -> tuple[list[Cell], str]:
@@ -249,8 +276,3 @@ def gaps(found: Sequence[Cell]) -> list[str]:
         there = "" if set(where) == everywhere else f" ({', '.join(palette.name(d) for d in dict.fromkeys(where))})"
         lines.setdefault(why, []).append(at + there)
     return [f"{', '.join(some)}: {why}" for why, some in lines.items()]
-
-
-def _median(values: np.ndarray) -> float | None:
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else None

@@ -109,9 +109,9 @@ class Records:
 
 
 @remembered
-def records_of(results: Results) -> Records:
-    """The records of a study, sorted out once."""
-    return Records(results.queries)
+def records_of(results: Results, direction: str = "t2i") -> Records:
+    """The records of a study on test, sorted out once; `direction` is t2i (captions are queries) or i2t."""
+    return Records(results.queries, direction=direction)
 
 
 def _shared(a: Cell, b: Cell) -> list[tuple[str, str]]:

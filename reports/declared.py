@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import weakref
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -33,11 +34,15 @@ def remembered(function: Callable) -> Callable:
 def declared(results: Results) -> pd.DataFrame:
     """One row per declared trial: its columns of `results.trials` where it was committed, status 'missing' where not.
 
+    Trials of a search (`phase` tuning) are left out: their numbers are on val, and no result.
     Added columns: `trial` (the declared trial as leaves) and `variant`. The point of the study's grid, which the study
     writes behind the label, is part of the variant and not of the label.
     """
     frame = results.trials
-    if results.missing:
+    if "phase" in frame:
+        frame = frame[frame["phase"].astype(object) != "tuning"].reset_index(drop=True)
+    missing = [m for m in results.missing if m.get("phase") != "tuning"]
+    if missing:
         absent = pd.DataFrame(
             [
                 {
@@ -50,7 +55,7 @@ def declared(results: Results) -> pd.DataFrame:
                     "status": "missing",
                     "reason": m.get("why"),
                 }
-                for m in results.missing
+                for m in missing
             ]
         )
         frame = pd.concat([frame, absent.reindex(columns=frame.columns).astype(object)], ignore_index=True)
@@ -99,17 +104,27 @@ def _dataset(value: object) -> str:
 
 def _variants(frame: pd.DataFrame, grid: Sequence[str]) -> list[tuple]:
     """Per row: the keys of the grid, and those leaves of its trial, other than the seed, that differ among trials it
-    would otherwise be averaged with."""
+    would otherwise be averaged with. A key that some trials lack differs, too: an option left at its default."""
     points = [tuple((k, trial[k]) for k in grid if k in trial) for trial in frame["trial"]]
     groups = list(zip(frame["label"], frame["budget"], frame["dataset"], points, strict=True))
     seen: dict[tuple, dict[str, set]] = {}
+    sizes: Counter[tuple] = Counter()
+    having: dict[tuple, Counter[str]] = {}
     for group, trial in zip(groups, frame["trial"], strict=True):
         known = seen.setdefault(group, {})
+        sizes[group] += bool(trial)
+        having.setdefault(group, Counter()).update(trial.keys())
         for key, value in trial.items():
             known.setdefault(key, set()).add(value)
-    ignored = {"seed", "id", "label", *grid}
+    ignored = {"seed", "id", "label", "phase", *grid}
     varying = {
-        group: sorted(key for key, values in known.items() if len(values) > 1 and key not in ignored)
+        group: sorted(
+            key
+            for key, values in known.items()
+            if (len(values) > 1 or having[group][key] < sizes[group])
+            and key not in ignored
+            and not key.startswith("tuned.")
+        )
         for group, known in seen.items()
     }
     return [

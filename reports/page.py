@@ -7,7 +7,7 @@ import json
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,6 +18,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from harness import registry
+from harness.errors import UserError, nearest
 from reports import literature, palette, style
 from reports.cells import WORDS, Cell, cells, gaps, home, places
 from reports.declared import declared
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from harness.store import Results
+    from reports.inspected import Inspection
 
 FIRST = ("budget_curve", "main", "budget")
 
@@ -50,6 +52,7 @@ def report(
     only: Sequence[str] = (),
     refresh: int | None = None,
     published: pd.DataFrame | None = None,
+    inspection: Inspection | None = None,
 ) -> list[Path]:
     """Write all applicable figures (PDF, SVG, PNG, CSV) and tables (LaTeX, Markdown, CSV) and `index.html`.
 
@@ -60,6 +63,7 @@ def report(
         only: Names of figures and tables; empty for all that apply.
         refresh: Seconds after which an open page loads itself again, for a study that is running.
         published: Published numbers as `reports.literature.load` gives them; read from there when None.
+        inspection: What `upbench inspect` wrote for one trial, to be shown as well; it holds images of the data set.
 
     Returns:
         The files written, the page first.
@@ -68,21 +72,20 @@ def report(
         UserError: an unknown name or preset.
     """
     out = Path(out)
-    style.preset(preset)
+    check(only, preset)
     published = literature.load() if published is None else published
     wanted = set(only)
-    for name in wanted - set(registry.names("figures")):
-        registry.source("tables", name)
+    given = {"results": results, "preset": preset, "literature": published, "inspection": inspection}
     written, figures, tables, skipped = [], [], [], []
     for kind, shown in (("figures", figures), ("tables", tables)):
         for name in _order(registry.names(kind)):
             module = registry.find(kind, name)
             if wanted and name not in wanted:
                 continue
-            if not getattr(module, "applies", lambda _: True)(results):
+            if not _call(getattr(module, "applies", lambda results: True), given):
                 skipped.append((name, registry.summary(kind, name)))
                 continue
-            made = _drawn(module, results, preset, published)
+            made = _call(module.draw, given)
             paths, one = _figure(name, made, out) if kind == "figures" else _table(name, made, out)
             written += paths
             shown.append(one)
@@ -90,6 +93,19 @@ def report(
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(_page(results, figures, tables, skipped, refresh), encoding="utf-8", newline="\n")
     return [page, *written]
+
+
+def check(only: Sequence[str], preset: str) -> None:
+    """Raise UserError unless every name is a figure or a table, and the preset is known."""
+    style.preset(preset)
+    known = {*registry.names("figures"), *registry.names("tables")}
+    for name in only:
+        if name not in known:
+            raise UserError(
+                f"unknown figure or table '{name}'",
+                expected=f"one of {', '.join(sorted(known))}",
+                nearest=nearest(name, known),
+            )
 
 
 def summary(results: Results, metric: str = "R1") -> str:
@@ -141,10 +157,10 @@ def _order(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda n: (FIRST.index(n) if n in FIRST else len(FIRST), n))
 
 
-def _drawn(module, results: Results, preset: str, published: pd.DataFrame) -> Figure | Table:
-    parameters = module.draw.__code__.co_varnames[: module.draw.__code__.co_argcount]
-    given = {"preset": preset, "literature": published}
-    return module.draw(results, **{k: v for k, v in given.items() if k in parameters})
+def _call(function: Callable, given: Mapping[str, object]) -> object:
+    """The result of `function` for those of the arguments that it names."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    return function(**{name: given[name] for name in names if name in given})
 
 
 def _figure(name: str, made: Figure, out: Path) -> tuple[list[Path], Shown]:

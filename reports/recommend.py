@@ -1,8 +1,13 @@
-"""Which method and budget, for a limit of parameters, memory or time: an answer from results, and how sure it is."""
+"""Which method and budget, for a limit of parameters, memory or time: an answer from results, and how sure it is.
+
+Settings that were searched in a grid are chosen on val; methods and budgets are compared on test, where the per-query
+records are. The best of many is flattered by its own luck, so its score stands beside the chance that it is the best.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,17 +17,30 @@ from harness.errors import UserError
 from reports import palette, style
 from reports.cells import Cell, cells, home, places
 from reports.compare import VALUES, Records, records_of
+from reports.limits import Limit, size
+from reports.statistics import Difference, holm, seeds_needed
 
 if TYPE_CHECKING:
     from harness.store import Results
 
+LEVEL = 0.05
+MOST = 1000  # seeds; more than that is no advice
+
 
 @dataclass(frozen=True)
 class Choice:
-    """A candidate with the chance that its true mean is the highest of all candidates."""
+    """A candidate: the chance that its true mean is the highest of all, and how far it is behind the best."""
 
     cell: Cell
     chance: float | None  # None: nothing is known about the spread over seeds
+    behind: Difference | None = None  # best - this in points, paired; None for the best itself, or without common seeds
+    p: float | None = None  # of no difference to the best, Holm over all candidates
+    more: int | None = None  # further seeds that would tell it from the best if both are as seen; None: over MOST
+
+    @property
+    def name(self) -> str:
+        """Method and budget."""
+        return f"{self.cell.series} at {self.cell.budget}" if self.cell.budget else self.cell.series
 
 
 @dataclass(frozen=True)
@@ -34,29 +52,65 @@ class Advice:
     candidates: tuple[Choice, ...]  # by falling mean
     ties: tuple[Cell, ...]  # cannot be told from the best
     smallest: Cell  # fewest parameters among the best and its ties
-    over: tuple[str, ...]  # left out, and why
+    over: tuple[str, ...] = ()  # left out, and why
+    limits: tuple[Limit, ...] = field(default=())
 
-    def words(self, metric: str = "R1") -> str:
-        """For a terminal."""
+    def words(self, metric: str = "R1", most: int = 4) -> str:
+        """For a terminal of 80 columns; at most `most` rivals."""
         c = self.best.cell
+        within = f", within {' and '.join(limit.words() for limit in self.limits)}" if self.limits else ""
+        lines = [f"{palette.name(self.dataset)}{within}: {self.best.name}"]
         half = "" if c.interval.half is None else f" ± {c.interval.half:.2f}"
-        chance = (
-            "one seed each, so nobody knows how sure"
-            if self.best.chance is None
-            else f"best with {self.best.chance:.0%}"
-        )
-        lines = [
-            f"{palette.name(self.dataset)}: {c.series}{f' at {c.budget}' if c.budget else ''}, "
-            f"{palette.name(metric)} {c.mean:.2f}{half}, {style.count(c.trained or 0)} parameters ({chance})"
-        ]
-        if self.ties:
-            same = ", ".join(f"{t.series}{f' at {t.budget}' if t.budget else ''}" for t in self.ties)
-            lines.append(f"  cannot be told from it: {same}")
+        costs = [f"{style.count(c.trained or 0)} parameters"]
+        costs += [size(c.costs["peak_memory_train"])] if c.costs["peak_memory_train"] else []
+        costs += [f"{c.costs['seconds_total']:,.0f} s"] if c.costs["seconds_total"] else []
+        lines.append(f"  {palette.name(metric)} {c.mean:.2f}{half} on test ({c.story}); {', '.join(costs)}")
+        if len(self.candidates) == 1:
+            lines.append("  the only one within the limits, so nothing was compared")
+        elif self.best.chance is None:
+            lines.append(f"  best mean of {len(self.candidates)}; one seed each, so nobody knows how sure that is")
+        else:
+            lines.append(f"  best of {len(self.candidates)} with a chance of {self.best.chance:.2f}")
+        tied = {id(t) for t in self.ties}
+        rivals = [choice for choice in self.candidates if choice is not self.best]
+        lines += [f"  {line}" for choice in rivals[:most] for line in _rival(choice, id(choice.cell) in tied)]
+        if rest := rivals[most:]:
+            alike = sum(id(choice.cell) in tied for choice in rest)
+            told = f"{alike} of them cannot be told from it either" if alike else "all told from it"
+            lines.append(f"  and {len(rest)} more, {told}; --json lists them")
         if self.smallest is not c:
-            s = self.smallest
-            at = f" at {s.budget}" if s.budget else ""
-            lines.append(f"  the smallest of these: {s.series}{at}, {style.count(s.trained or 0)} parameters")
+            name = Choice(self.smallest, None).name
+            lines.append(f"  the smallest that cannot be told from it: {name}, "
+                         f"{style.count(self.smallest.trained or 0)} parameters")  # fmt: skip
         return "\n".join([*lines, *(f"  left out: {line}" for line in self.over)])
+
+    def as_dict(self) -> dict:
+        """Plain JSON values; scores in percent, differences in points, memory in bytes, time in seconds."""
+        tied = {id(t) for t in self.ties}
+
+        def plain(choice: Choice) -> dict:
+            c, gap = choice.cell, choice.behind
+            return {
+                "method": c.method, "label": c.series, "budget": c.budget, "mean": c.mean,
+                "low": c.interval.low, "high": c.interval.high, "seeds": list(c.seeds), "story": c.story,
+                "trained": c.trained, "share": c.share, "memory_bytes": c.costs["peak_memory_train"],
+                "seconds": c.costs["seconds_total"], "chance_best": choice.chance,
+                "behind": None if gap is None else gap.interval.mean,
+                "behind_low": None if gap is None else gap.interval.low,
+                "behind_high": None if gap is None else gap.interval.high,
+                "p": choice.p, "told_from_best": None if choice is self.best else id(c) not in tied,
+                "more_seeds": choice.more, "ids": list(c.ids),
+            }  # fmt: skip
+
+        smallest = next(choice for choice in self.candidates if choice.cell is self.smallest)
+        return {
+            "dataset": self.dataset,
+            "limits": {limit.kind: limit.most for limit in self.limits},
+            "best": plain(self.best),
+            "smallest_tied": plain(smallest),
+            "candidates": [plain(choice) for choice in self.candidates],
+            "left_out": list(self.over),
+        }
 
 
 def recommend(
@@ -67,6 +121,7 @@ def recommend(
     metric: str = "R1",
     dataset: str | None = None,
     seed: int = 0,
+    limits: Sequence[Limit] = (),
 ) -> list[Advice]:
     """Advice per dataset, from cells within every limit that is given.
 
@@ -76,41 +131,113 @@ def recommend(
         memory: Most bytes of memory at the peak of training.
         seconds: Most seconds of the whole trial, on the hardware of the study.
         metric: What is to be high.
-        dataset: One dataset; None for each.
+        dataset: One dataset; None for each on which something is within the limits.
         seed: Of the generator behind the chances.
+        limits: More of them, as `reports.limits.parse` reads them.
 
     Raises:
         UserError: nothing measured is within the limits; says what came nearest.
     """
-    limits = (
-        ("trained", parameters, "parameters"),
-        ("peak_memory_train", memory, "bytes"),
-        ("seconds_total", seconds, "s"),
-    )
-    limits = tuple((key, most, unit) for key, most, unit in limits if most is not None)
+    given = (("parameters", parameters), ("memory", memory), ("seconds", seconds))
+    limits = (*limits, *(Limit(kind, most) for kind, most in given if most is not None))
     found = [c for c in home(cells(results, metric)) if c.values]
-    records = records_of(results)
-    advice = []
+    if dataset and dataset not in places(found):
+        raise UserError(f"no score on '{dataset}'", expected=f"one of {', '.join(places(found))}")
+    records, advice, faults = records_of(results), [], []
     for place in [dataset] if dataset else places(found):
-        here = [c for c in found if c.dataset == place]
-        within = [c for c in here if all((v := _cost(c, key)) is not None and v <= most for key, most, _ in limits)]
-        if not within:
-            known = [(v, c) for key, _, _ in limits[:1] for c in here if (v := _cost(c, key)) is not None]
-            least = min(known, key=lambda p: p[0], default=None)
-            near = f"{least[1].series} needs {least[0]:,.0f} {limits[0][2]}" if least else "the store has no such cost"
-            raise UserError(f"nothing measured on {place} is within the limits", expected=near)
-        best, ties = records.ties(within, metric)
-        ranked = sorted(zip(within, _chances(within, records, metric, seed), strict=True), key=lambda p: -p[0].mean)
-        choices = tuple(Choice(c, chance) for c, chance in ranked)
-        smallest = min([best, *ties], key=lambda c: c.trained or 0)
-        unknown = [c.series for c in here if any(_cost(c, key) is None for key, _, _ in limits)]
-        over = [f"{', '.join(dict.fromkeys(unknown))}: cost not measured"] if unknown else []
-        advice.append(Advice(place, choices[0], choices, tuple(ties), smallest, tuple(over)))
+        here, notes = _searched([c for c in found if c.dataset == place], results, metric)
+        within = [c for c in here if all(limit.allows(c) for limit in limits)]
+        if within:
+            advice.append(_advise(place, within, here, limits, notes, records, metric, seed))
+        else:
+            faults.append((place, _nearest(here, limits)))
+    if not advice:
+        place, near = faults[0] if faults else ("any dataset", "a study with scores")
+        raise UserError(f"nothing measured on {place} is within the limits", expected=near)
     return advice
 
 
-def _cost(c: Cell, key: str) -> float | None:
-    return c.trained if key == "trained" else c.costs[key]
+def _advise(place, within, here, limits, notes, records: Records, metric: str, seed: int) -> Advice:
+    ranked = sorted(within, key=lambda c: -c.mean)
+    chances = dict(zip(map(id, ranked), _chances(ranked, records, metric, seed), strict=True))
+    best, others = ranked[0], ranked[1:]
+    gaps = [records.difference(best, c, metric) for c in others]
+    adjusted = holm(np.array([1.0 if gap is None else gap.p for gap in gaps]))
+    ties = tuple(c for c, p in zip(others, adjusted, strict=True) if p > LEVEL)
+    choices = [Choice(best, chances[id(best)])]
+    for c, gap, p in zip(others, gaps, adjusted, strict=True):
+        more = further_seeds(best, c, LEVEL / len(others)) if p > LEVEL else 0
+        choices.append(Choice(c, chances[id(c)], gap, float(p), more))
+    unknown = [c.series for c in here if any(limit.of(c) is None for limit in limits)]
+    over = [f"{', '.join(dict.fromkeys(unknown))}: cost not measured"] if unknown else []
+    smallest = min([best, *ties], key=lambda c: c.trained or 0)
+    return Advice(place, choices[0], tuple(choices), ties, smallest, (*over, *notes), tuple(limits))
+
+
+def further_seeds(a: Cell, b: Cell, level: float = LEVEL) -> int | None:
+    """How many seeds more would tell `a` from `b` with 80 %, if mean and spread of their difference are as seen; None
+    above `MOST` or where fewer than two seeds are common; 0 where it is not the seeds that are lacking."""
+    seeds = [s for s in a.seeds if s in b.seeds]
+    if len(seeds) < 2:
+        return None
+    gaps = np.array([a.values[a.seeds.index(s)] - b.values[b.seeds.index(s)] for s in seeds])
+    needed = seeds_needed(float(gaps.mean()), float(gaps.std(ddof=1)), level=level, most=MOST)
+    return None if needed is None else max(needed - len(seeds), 0)
+
+
+def _rival(choice: Choice, tied: bool) -> list[str]:
+    gap = choice.behind
+    if gap is None:
+        return [f"{choice.name}: {choice.cell.mean:.2f}, no seed in common"]
+    ends = "" if gap.interval.low is None else f" [{gap.interval.low:.2f}, {gap.interval.high:.2f}]"
+    line = f"{choice.name}: behind by {gap.interval.mean:.2f}{ends}"
+    if not tied:
+        alone = "; one common seed, so the spread over seeds is left out" if gap.interval.n < 2 else ""
+        return [f"{line}, p {'< 0.001' if choice.p < 0.001 else f'{choice.p:.3f}'}{alone}"]
+    seeds = gap.interval.n
+    if choice.more == 0:
+        why = "more seeds would not help: the identities of the test split are too few"
+    elif choice.more is None:
+        why = "two seeds are needed to say more" if seeds < 2 else f"{MOST} seeds would not either"
+    else:
+        why = f"{choice.more} more would"
+    plural = f"these {seeds} seeds" if seeds > 1 else "one seed"
+    return [line, f"  cannot be told from it with {plural}; {why}"]
+
+
+def _searched(here: list[Cell], results: Results, metric: str) -> tuple[list[Cell], list[str]]:
+    """One cell for each method and budget: of the points of a grid, the one with the best mean on val."""
+    groups: dict[tuple, list[Cell]] = {}
+    for c in here:
+        groups.setdefault((c.label, c.budget), []).append(c)
+    if all(len(some) == 1 for some in groups.values()):
+        return here, []
+    on_val = [c for c in home(cells(results, metric, "val")) if c.dataset == here[0].dataset]
+    val = {(c.label, c.budget, c.variant): c for c in on_val}
+    kept, without = [], []
+    for some in groups.values():
+        means = [m.mean if (m := val.get((c.label, c.budget, c.variant))) is not None else None for c in some]
+        if len(some) > 1 and all(mean is not None for mean in means):
+            kept.append(some[int(np.argmax(means))])
+        else:
+            kept += some
+            without += [some[0].series] if len(some) > 1 else []
+    notes = [f"other points of the grid: not best on val ({len(here) - len(kept)})"] if len(kept) < len(here) else []
+    if without:
+        notes.append(f"nothing, but {', '.join(dict.fromkeys(without))} has no val: its grid is compared on test")
+    return kept, notes
+
+
+def _nearest(here: list[Cell], limits: Sequence[Limit]) -> str:
+    """Of the first limit that alone excludes everything, what needs the least."""
+    for limit in limits:
+        known = [(v, c) for c in here if (v := limit.of(c)) is not None]
+        if not known:
+            return f"the store has no measured {limit.kind}"
+        least, c = min(known, key=lambda pair: pair[0])
+        if least > limit.most:
+            return f"{Choice(c, None).name} needs {limit.words(least)}"
+    return "limits that something meets together"
 
 
 def _chances(group: list[Cell], records: Records, metric: str, seed: int, draws: int = 4000) -> list[float | None]:

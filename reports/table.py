@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reports import latex
 from reports.statistics import Interval
 
 
@@ -62,30 +62,8 @@ class Table:
     name: str = "table"  # \label and file name
 
     def latex(self) -> str:
-        """A floating table; needs the package booktabs. The text is at its final size: \\footnotesize."""
-        wide = "*" if len(self.columns) > 7 else ""
-        align = "".join(c.align for c in self.columns)
-        lines = [
-            f"\\begin{{table{wide}}}[t]",
-            "\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}",
-            f"\\caption{{{_tex(' '.join([_sentence(self.title), *map(_sentence, self.notes)]))}}}",
-            f"\\label{{tab:{self.name}}}",
-            f"\\begin{{tabular}}{{@{{}}{align}@{{}}}}",
-            "\\toprule",
-        ]
-        if any(c.group for c in self.columns):
-            spans, rules, at = [], [], 1
-            for group, some in itertools.groupby(self.columns, key=lambda c: c.group):
-                size = len(list(some))
-                spans.append(f"\\multicolumn{{{size}}}{{c}}{{{_tex(group)}}}" if group else " & " * (size - 1))
-                rules.append(f"\\cmidrule(lr){{{at}-{at + size - 1}}}" if group else "")
-                at += size
-            lines += [" & ".join(spans) + " \\\\", "".join(rules)]
-        lines += [" & ".join(_tex(c.head) for c in self.columns) + " \\\\", "\\midrule"]
-        for i, row in enumerate(self.rows):
-            lines += ["\\midrule"] * (i in self.breaks and i > 0)
-            lines.append(" & ".join(_tex_entry(row.get(c.key)) for c in self.columns) + " \\\\")
-        return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", f"\\end{{table{wide}}}", ""])
+        """Floating tables at their final size, \\footnotesize; see `reports.latex`."""
+        return latex.write(self)
 
     def markdown(self) -> str:
         """A GitHub table with the title above and the notes below."""
@@ -109,36 +87,16 @@ class Table:
 
 PARTS = ("low", "high", "seeds")
 
-_TEX = {
-    "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{", "}": "\\}",
-    "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", "–": "--", "×": "$\\times$", "†": "\\dag{}",
-    "‡": "\\ddag{}", "✓": "$\\checkmark$", "→": "$\\to$", "≥": "$\\ge$", "≤": "$\\le$", "−": "$-$", "·": "$\\cdot$",
-    "↓": "$\\downarrow$", "↑": "$\\uparrow$", "Δ": "$\\Delta$", "≈": "$\\approx$",
-}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in text)
-
-
-def _tex_entry(entry: Entry) -> str:
-    if not isinstance(entry, Value) or entry.number is None or entry.text:
-        return _tex(_plain(entry))
-    number = f"{entry.number:.{entry.digits}f}"
-    number = {"best": f"\\textbf{{{number}}}", "second": f"\\underline{{{number}}}"}.get(entry.emphasis, number)
-    half = "" if entry.half is None else f"{{\\scriptsize$\\pm${entry.half:.{entry.digits}f}}}"
-    return number + half + (f"\\textsuperscript{{{_tex(entry.mark)}}}" if entry.mark else "")
-
-
 def _md_entry(entry: Entry) -> str:
     if not isinstance(entry, Value) or entry.number is None or entry.text:
-        return _plain(entry)
+        return plain(entry)
     number = f"{entry.number:.{entry.digits}f}"
     number = {"best": f"**{number}**", "second": f"<u>{number}</u>"}.get(entry.emphasis, number)
     return number + ("" if entry.half is None else f" ± {entry.half:.{entry.digits}f}") + entry.mark
 
 
-def _plain(entry: Entry) -> str:
+def plain(entry: Entry) -> str:
+    """An entry as text without any markup."""
     if entry is None:
         return "–"
     if isinstance(entry, float):

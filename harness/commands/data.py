@@ -59,11 +59,22 @@ def make(name, data, settings) -> None:
 @click.argument("name")
 @root_option
 @click.option("--decode", is_flag=True, help="decode every picture, not only its header and its end")
+@click.option("--against", multiple=True, metavar="NAME[=DIR]", help="look for the same images in this data set too")
+@click.option(
+    "--near",
+    type=click.IntRange(0, 15),
+    default=3,
+    show_default=True,
+    help="of 128 bits in which images that look alike may differ",
+)
 @shared.data_option
 @shared.set_option
 @shared.json_option
-def check(name, root, decode, data, settings, as_json) -> None:
-    """Check the data set NAME: counts, files, captions, duplicates; for drawn ones also what perfect eyes reach."""
+def check(name, root, decode, against, near, data, settings, as_json) -> None:
+    """Check the data set NAME: counts, files, captions, duplicates; for drawn ones also what perfect eyes reach.
+
+    Ends with 4 when it cannot be used. With --json every pair of images that are one is listed.
+    """
     from harness.data import check as checking
     from harness.tokenizer import Tokenizer
 
@@ -71,13 +82,15 @@ def check(name, root, decode, data, settings, as_json) -> None:
 
     found, options = _place(registry.find("datasets", name), data, settings)
     root = Path(root) if root else found
-    report = checking.check(name, root, options, lambda caption: len(words.encode(caption)), decode=decode)
+    others = dict(_other(text, data) for text in against)
+    report = checking.check(name, root, options, lambda text: len(words.encode(text)), decode, others, near, _bar)
     if as_json:
         shared.say_json(report.json())
     else:
         for section, what, value in report.rows():
             head = f"{section:<8} {what:<13} "
-            click.echo(textwrap.fill(value, 80, initial_indent=head, subsequent_indent=" " * len(head)))
+            form = {"break_long_words": False, "break_on_hyphens": False}  # of paths
+            click.echo(textwrap.fill(value, 80, initial_indent=head, subsequent_indent=" " * len(head), **form))
     if not report.usable:
         first = next(finding for finding in report.findings if finding.level == "error")
         raise DataError(f"data set {name} cannot be used: {first.what}", where=root)
@@ -108,7 +121,7 @@ def pack(name, root, backbone, image, workers, data, settings, as_json) -> None:
     cache, rows = Path(data) / ".cache" / "images", []
     for part, split in splits.items():
         began = time.perf_counter()
-        with _bar(part, len(split.images)) as step:
+        with _bar(part) as step:
             array = packing.pack(split, size, cache, workers, step)
         seconds = time.perf_counter() - began
         changed = dict(sorted(packing.converted(cache, packing.key(split, size)).items()))
@@ -149,7 +162,7 @@ def _size(image: str | None, backbone: str) -> tuple[int, int]:
 
 
 @contextmanager
-def _bar(part: str, images: int) -> Iterator[Callable[[int, int], None] | None]:
+def _bar(part: str) -> Iterator[Callable[[int, int], None] | None]:
     """A progress bar on standard error where that is a terminal; gives what counts the images done."""
     if not sys.stderr.isatty():
         yield None
@@ -159,8 +172,15 @@ def _bar(part: str, images: int) -> Iterator[Callable[[int, int], None] | None]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{part:<5}", total=images)
+        task = progress.add_task(f"{part:<5}", total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _other(text: str, data: str) -> tuple[str, Path]:
+    """`NAME` or `NAME=DIR` as the name of a data set and its folder."""
+    name, _, root = text.partition("=")
+    module = registry.find("datasets", name)
+    return name, Path(root) if root else Path(data) / module.FOLDER
 
 
 def _place(module, data: str, settings) -> tuple[Path, dict]:

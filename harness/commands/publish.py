@@ -8,35 +8,66 @@ from harness.commands import shared
 from harness.commands.merge import merge
 from harness.errors import DataError, UserError
 
+KEPT = {
+    "all": "all per-query records",
+    "selected": "of the per-query records those of text to image, with ranks only: what the paired statistics read",
+    "none": "no per-query records: means over seeds can be drawn, paired statistics cannot",
+}
+
 
 @click.command("publish")
 @click.argument("study")
 @click.option("--to", default="results/reference", show_default=True, help="store under version control")
+@click.option(
+    "--queries", type=click.Choice(list(KEPT)), default="selected", show_default=True,
+    help="per-query records to publish; they are most of the bytes",
+)  # fmt: skip
 @shared.store_option
 @shared.json_option
-def command(study, to, store, as_json) -> None:
-    """Copy the shards of STUDY to the published results; whole studies measured on a clean commit only."""
+def command(study, to, queries, store, as_json) -> None:
+    """Copy STUDY to the published results; whole studies measured on a clean commit only.
+
+    Published trials are written packed. `selected` keeps, per query, what the paired statistics of reports need;
+    published/STUDY.json says what was kept.
+    """
     from harness.store import Store
 
     here, target = Store(store), Store(to)
-    ids = publishable(here, study)
+    trials = publishable(here, study)
     target.probe()
-    merged = merge(target, here, [study], ids)
+    before = target.size() if target.exists() else 0
+    merged = merge(target, here, [study], trials["id"], queries, packed=True)
+    if not (conflicts := merged.conflicts()):
+        target.state_published(study, _statement(trials, queries))
+    grown = target.size() - before
     if as_json:
-        shared.say_json({"study": study, "to": str(target.root), **vars(merged)})
+        shared.say_json({"study": study, "to": str(target.root), "queries": queries, "bytes": grown, **vars(merged)})
     else:
-        click.echo(f"{study}: {merged.count('added')} trials copied to {to}, {merged.count('same')} were there")
-    if conflicts := merged.conflicts():
+        click.echo(
+            f"{study}: {merged.count('added')} trials copied to {to}, {merged.count('same')} were there; "
+            f"{grown / 1e6:.2f} MB; kept: {KEPT[queries]}"
+        )
+    if conflicts:
         raise DataError("\n".join(conflicts), kept="what was published")
 
 
-def publishable(store, study: str) -> list[str]:
-    """Ids of a study's trials.
+def _statement(trials, queries: str) -> dict:
+    return {
+        "trials": len(trials),
+        "commits": sorted(set(trials["commit"])),
+        "releases": sorted(set(trials["release"].dropna())),
+        "queries": queries,
+        "statement": f"Scores, histories and costs of every trial are whole. Kept {KEPT[queries]}.",
+    }
+
+
+def publishable(store, study: str):
+    """The trials of a study as a table, in the declared order.
 
     Raises:
         UserError: trials are missing, or some were measured on uncommitted code.
     """
-    results = store.read(study, ("trials",))
+    results = store.read(study, ("trials",), tuning=True)
     if results.missing:
         first = results.missing[0]
         raise UserError(
@@ -54,4 +85,4 @@ def publishable(store, study: str) -> list[str]:
             where=store.root,
             expected="trials that ran from a clean commit",
         )
-    return list(trials["id"])
+    return trials

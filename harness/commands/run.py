@@ -18,6 +18,12 @@ RETRIED = ("failed", "oom")
 @click.command("run")
 @click.argument("study")
 @click.option("--executor", type=click.Choice(["ray", "serial"]), default="ray", show_default=True)
+@click.option(
+    "--address",
+    envvar="RAY_ADDRESS",
+    metavar="ADDRESS",
+    help="of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="trials side by side; default one per core or GPU")
 @click.option("--retry-failed", is_flag=True, help="run trials again that failed or were out of memory")
 @shared.store_option
@@ -25,7 +31,7 @@ RETRIED = ("failed", "oom")
 @shared.set_option
 @shared.seeds_option
 @click.pass_context
-def command(ctx, study, executor, workers, retry_failed, store, data, settings, seeds) -> None:
+def command(ctx, study, executor, address, workers, retry_failed, store, data, settings, seeds) -> None:
     """Run what is not done yet of STUDY, a YAML file or a name.
 
     Every trial is kept as soon as it is finished. Stop with Ctrl-C; the same command continues.
@@ -37,28 +43,39 @@ def command(ctx, study, executor, workers, retry_failed, store, data, settings, 
     results.probe()
     early = []
 
+    def session(read) -> None:
+        from harness import tune
+
+        early.append(tune.Session(workers, read.threads, read.device, address, (results.root, data)))
+
     def start(read) -> None:
         # Ray comes up while torch is imported and the trials are resolved, unless there seems to be nothing to run.
         if executor == "ray" and not _looks_done(results, read):
-            from harness import tune
-
-            early.append(tune.Session(workers, read.threads, read.device))
+            session(read)
 
     try:
         asked = shared.load(study, shared.assignments(settings, seeds), start)
-        resolved, repeats = shared.resolve(asked, data)
-        results.declare(asked.name, asked.document, [shared.declared(trial) for trial in resolved], asked.question)
-        ids = [trial["id"] for trial in resolved]
-        _tidy(results, ids, retry_failed)
-        done = results.done(ids)
-        todo = [trial for trial in resolved if trial["id"] not in done]
-        line = f"{asked.name}: {len(todo)} to run, {len(done)} already done"
-        click.echo(line + (f", {repeats} repeats of a trial dropped" if repeats else ""))
-        outcome, workers = _execute(todo, executor, workers, asked, results, data, early) if todo else (None, 0)
+        laid, ids = _declare(asked, data, results)
+        if _tidy(results, ids, retry_failed):
+            laid, ids = _declare(asked, data, results)
+        already, outcome = len(results.done(ids)), None
+        # A study with a search has a second phase, whose trials are known when the first is through.
+        while todo := _todo(laid, results, asked, outcome):
+            for fault in shared.lacking(todo):
+                raise fault
+            if executor == "ray" and not early:
+                session(asked)
+            outcome, workers = _execute(todo, executor, asked, results, data, early, laid, outcome)
+            if outcome.stopped or not laid.waiting:
+                break
+            laid, ids = _declare(asked, data, results)
+            _tell_choices(laid)
     finally:
         for session in early:
             session.close()
     if outcome is None:
+        if laid.waiting:
+            raise _held(asked.name, len(laid.waiting), len(results.done(ids)))
         click.echo(f"next: upbench report {asked.name}")
         return
     wall = time.perf_counter() - began
@@ -68,28 +85,66 @@ def command(ctx, study, executor, workers, retry_failed, store, data, settings, 
         "workers": workers,
         "executor": executor,
         "declared": len(ids),
-        "already": len(done),
+        "already": already,
         "statuses": dict(Counter(outcome.finished.values())),
         "lost": outcome.lost,
+        "pruned": outcome.pruned,
         "stopped": outcome.stopped,
+        "reason": outcome.reason,
         "ended": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     results.record_run(asked.name, record)
-    _conclude(asked.name, results, record, ids, store)
+    _conclude(asked.name, results, record, ids, store, len(laid.waiting))
 
 
-def _execute(todo, executor, workers, asked, results, data, early):
-    from harness import tune
+def _declare(asked, data, results) -> tuple:
+    """The trials as far as they are known, written down, and their ids."""
+    laid = shared.lay_out(asked, data, results)
+    results.declare(asked.name, asked.document, [shared.declared(trial) for trial in laid.trials], asked.question)
+    return laid, [trial["id"] for trial in laid.trials]
 
-    if executor == "serial":
-        workers = 1
-    elif early:
-        workers = early[0].wait()
-    else:
-        early.append(tune.Session(workers, asked.threads, asked.device))
-        workers = early[0].wait()
+
+def _todo(laid, results, asked, outcome) -> list[dict]:
+    """What can run now and was not tried in this run; says so. A search that prunes runs alone."""
+    done = results.done(trial["id"] for trial in laid.trials)
+    tried = set(outcome.lost) if outcome else set()
+    search, main = ([t for t in part if t["id"] not in done | tried] for part in (laid.search, laid.main))
+    todo = search if search and asked.tuning.prune == "asha" else search + main
+    if outcome is None or todo:
+        line = f"{asked.name}: {len(todo)} to run, {len(done)} already done"
+        line += f", {len(laid.waiting)} wait for the search" if laid.waiting else ""
+        click.echo(line + (f", {laid.repeats} repeats of a trial dropped" if laid.repeats else ""))
+    return todo
+
+
+def _tell_choices(laid) -> None:
+    for choice in laid.choices:
+        if choice.told:
+            click.echo(choice.told)
+
+
+def _held(name: str, waiting: int, done: int) -> RunFailed:
+    return RunFailed(
+        f"{waiting} trials wait for a search that has failed trials; upbench status {name} tells why",
+        kept=f"all {done} rows; upbench run {name} --retry-failed runs the failed ones again",
+    )
+
+
+def _execute(todo, executor, asked, results, data, early, laid, before):
+    from harness import tune, tuning
+
+    rows = {trial["id"]: trial for trial in todo}
+    groups = {ident: str(n) for n, choice in enumerate(laid.choices) for ident in choice.ids}
+    prune = asked.tuning.prune == "asha" and all(trial["trial"].get("phase") == "tuning" for trial in todo)
+
+    def on_event(event) -> None:
+        if event["event"] == "pruned":
+            tuning.give_up(rows[event["trial"]], event["reason"], event["seconds"], results)
+        progress.on_event(event)
+
+    workers = early[0].wait() if early else 1
     click.echo(f"{executor}: {workers} side by side, {asked.threads} thread{'s' * (asked.threads > 1)} each")
-    with Progress({trial["id"]: trial for trial in todo}, workers) as progress:
+    with Progress(rows, workers) as progress:
         outcome = tune.execute(
             todo,
             store=results.root,
@@ -97,9 +152,14 @@ def _execute(todo, executor, workers, asked, results, data, early):
             executor=executor,
             workers=workers,
             threads=asked.threads,
-            on_event=progress.on_event,
+            on_event=on_event,
             session=early[0] if early else None,
+            prune={"groups": groups} if prune else None,
         )
+    if before:
+        for ends in ("finished", "lost", "pruned"):
+            setattr(outcome, ends, getattr(before, ends) | getattr(outcome, ends))
+        outcome.busy += before.busy
     return outcome, workers
 
 
@@ -113,17 +173,19 @@ def _looks_done(results, study) -> bool:
     )
 
 
-def _tidy(results, ids: list[str], retry_failed: bool) -> None:
-    """Set damaged trials aside, and failed ones if asked to."""
+def _tidy(results, ids: list[str], retry_failed: bool) -> bool:
+    """Set damaged trials aside, and failed ones if asked to; whether there were any."""
+    before = len(results.done(ids))
     for ident, why in results.damaged(ids).items():
         place = results.set_aside(ident)
         click.echo(f"trial {ident} is set aside in {_short(place)} and runs again: {why}", err=True)
     if retry_failed:
         for ident in results.with_status(ids, RETRIED):
             click.echo(f"trial {ident} runs again; its row is kept in {_short(results.set_aside(ident))}")
+    return len(results.done(ids)) < before
 
 
-def _conclude(name: str, results, record: dict, ids: list[str], store: str) -> None:
+def _conclude(name: str, results, record: dict, ids: list[str], store: str, waiting: int) -> None:
     wall, busy, workers = record["wall_seconds"], record["busy_seconds"], record["workers"]
     statuses = ", ".join(f"{n} {status}" for status, n in sorted(record["statuses"].items())) or "none"
     click.echo(f"finished: {statuses}")
@@ -133,7 +195,8 @@ def _conclude(name: str, results, record: dict, ids: list[str], store: str) -> N
     )
     done = len(results.done(ids))
     if record["stopped"]:
-        raise Preempted(f"stopped; {done} of {len(ids)} trials are committed; the same command continues")
+        why = f"stopped: {record['reason']}" if record["reason"] else "stopped"
+        raise Preempted(f"{why}; {done} of {len(ids)} trials are committed; the same command continues")
     if record["lost"]:
         path = shared.log(store, "\n".join(f"trial {ident}: {why}" for ident, why in record["lost"].items()))
         first = next(iter(record["lost"].values())).strip().splitlines()[-1]
@@ -146,6 +209,8 @@ def _conclude(name: str, results, record: dict, ids: list[str], store: str) -> N
             f"{failed} trials failed; upbench status {name} tells why",
             kept=f"all {done} rows; upbench run {name} --retry-failed runs the failed ones again",
         )
+    if waiting:
+        raise _held(name, waiting, done)
     click.echo(f"next: upbench report {name}")
 
 

@@ -19,6 +19,8 @@ from harness.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from harness.spec import Study
+    from harness.store import Store
+    from harness.tuning import Laid
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -52,22 +54,25 @@ def find_study(text: str) -> Path:
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return path  # reading it reports when it is not there
     known = study_files()
-    if text in known:
-        return known[text]
+    # The name in its document, by which results are kept, has no slash.
+    for name in (text, *(name for name in known if name.replace("/", "-") == text)):
+        if name in known:
+            return known[name]
     raise UserError(
         f"no study '{text}'", expected=f"a YAML file, or one of {', '.join(known)}", nearest=nearest(text, known)
     )
 
 
 def study_files() -> dict[str, Path]:
-    """Studies by name: those in `studies/` here, then those that come with the package."""
+    """Studies by name, as in `demo` and `up_person/main_table`: those in `studies/` here, then those that come with
+    the package."""
     folders = [Path("studies")]
     if (spec := importlib.util.find_spec("studies")) and spec.submodule_search_locations:
         folders += [Path(place) for place in spec.submodule_search_locations]
     found: dict[str, Path] = {}
     for folder in folders:
-        for path in sorted(folder.glob("*.yaml")):
-            found.setdefault(path.stem, path)
+        for path in sorted(folder.rglob("*.yaml")):
+            found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
     return dict(sorted(found.items()))
 
 
@@ -113,16 +118,22 @@ def load(text: str, settings: dict[str, str], meanwhile: Callable[[Study], None]
     return spec.load(path, settings, trial.check)
 
 
-def resolve(study: Study, data: str) -> tuple[list[dict], int]:
-    """The study's trials resolved, each id once in order, and how many repeats were dropped."""
-    from harness import trial
+def lay_out(study: Study, data: str, results: Store) -> Laid:
+    """The study's trials resolved, with what its searches chose as far as they are through."""
+    from harness import tuning
 
-    by_id: dict[str, dict] = {}
-    trials = study.trials()
-    for item in trials:
-        resolved = trial.resolve(item, Path(data)).as_dict()
-        by_id.setdefault(resolved["id"], resolved)
-    return list(by_id.values()), len(trials) - len(by_id)
+    return tuning.lay_out(study, data, results)
+
+
+def lacking(resolved: Iterable[dict]) -> list[UserError]:
+    """What to say of backbones of trials whose weights are not on this machine, one fault for each backbone."""
+    from harness import weights
+
+    sources = {
+        weights.Source(**{k: tuple(v) if isinstance(v, list) else v for k, v in trial["trial"]["backbone"].items()})
+        for trial in resolved
+    }
+    return [fault for source in sorted(sources, key=str) if (fault := weights.lacking(source))]
 
 
 def declared(resolved: dict) -> dict:
@@ -135,6 +146,8 @@ def declared(resolved: dict) -> dict:
         "budget": trial["budget"],
         "dataset": trial["dataset"]["dataset"],
         "seed": trial["seed"],
+        "phase": "waiting" if resolved["status"] == "waiting" else trial.get("phase"),
+        "tuned": trial.get("tuned"),
         "trial": trial,
     }
 

@@ -45,14 +45,16 @@ def command(study, store, as_json) -> None:
 
 
 def _state(results, name: str) -> dict:
-    read = results.read(name, ("trials",))
+    read = results.read(name, ("trials",), tuning=True)
     runs = results.runs(name)
     last = {**runs[-1], "overhead": overhead(runs[-1])} if runs else None
-    failed = read.trials[read.trials["status"].isin(["failed", "oom", "diverged", "infeasible"])]
+    failed = read.trials[read.trials["status"].isin(["failed", "oom", "diverged", "infeasible", "pruned"])]
     return {
         "study": name,
         "question": read.study["question"],
         "declared": len(read.study["trials"]),
+        "search": _phase(read, lambda phase: phase == "tuning"),
+        "main": _phase(read, lambda phase: phase != "tuning"),
         "statuses": dict(Counter(read.trials["status"])),
         "not_ok": failed[["id", "label", "budget", "seed", "status", "reason"]].to_dict("records"),
         "missing": [{key: trial[key] for key in ("id", "label", "budget", "seed", "why")} for trial in read.missing],
@@ -61,10 +63,26 @@ def _state(results, name: str) -> dict:
     }
 
 
+def _phase(read, belongs) -> dict:
+    """How many trials of a phase are declared, committed, and waiting for the other phase."""
+    own = [trial for trial in read.study["trials"] if belongs(trial.get("phase"))]
+    missing = {trial["id"] for trial in read.missing}
+    return {
+        "declared": len(own),
+        "done": sum(trial["id"] not in missing for trial in own),
+        "waiting": sum(trial.get("phase") == "waiting" for trial in own),
+    }
+
+
 def _tell(state: dict) -> None:
     click.echo(f"{state['study']}: {state['question']}" if state["question"] else state["study"])
     done = sum(state["statuses"].values())
     click.echo(f"{done} of {state['declared']} trials committed: {_counts(state['statuses'])}")
+    if state["search"]["declared"]:
+        for name in ("search", "main"):
+            phase = state[name]
+            wait = f", {phase['waiting']} wait for the search" if phase["waiting"] else ""
+            click.echo(f"  {name}: {phase['done']} of {phase['declared']}{wait}")
     for title, rows, column in (("not ok", state["not_ok"], "reason"), ("missing", state["missing"], "why")):
         if rows:
             click.echo(f"\n{title}:")

@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from harness.data.files import missing
 from harness.data.split import Split
+from harness.data.told import tell
 from harness.errors import DataError, nearest
 
 SPLITS = ("train", "val", "test")
+T = TypeVar("T")
 _WORD = re.compile(r"\w")
 _OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)|\\|[\x00-\x1f]")
 
@@ -52,8 +55,7 @@ def load(source: Source, root: Path, check_files: bool = True, allow_missing: bo
     """
     base, file = locate(source, Path(root))
     records = read(file)
-    rows = [_check(record, k, file, source) for k, record in enumerate(records)]
-    _disjoint(rows, file)
+    rows = _disjoint(sound(records, lambda record, k: _check(record, k, file, source)), file)
     absent: set[str] = set()
     if check_files or allow_missing:
         paths = [row[1] for row in rows]
@@ -124,43 +126,71 @@ def _check(record: object, k: int, file: Path, source: Source) -> Row:
         raise wrong("split", f"is {split!r}", f"one of {', '.join(SPLITS)}", nearest(str(split), SPLITS))
     if isinstance(identity, bool) or not isinstance(identity, int | str) or identity == "":
         raise wrong("id", f"is {identity!r}", "a whole number or a name")
-    if not isinstance(path, str) or not path.strip():
-        raise wrong(source.path_key, f"is {path!r}", "the path of an image")
-    if _OUTSIDE.search(path):
-        raise wrong(source.path_key, f"leaves the folder: {path!r}", f"a path below {source.images}/")
+    check_path(path, f"{file}: record {k}, {source.path_key}", f"{source.images}/")
     if not isinstance(captions, list):
         raise wrong("captions", f"is a {type(captions).__name__}", "a list of sentences")
-    if not captions:
-        raise wrong("captions", "is an empty list", "at least one sentence")
-    for number, caption in enumerate(captions):
-        if not isinstance(caption, str):
-            raise wrong(f"captions[{number}]", f"is a {type(caption).__name__}", "a sentence")
-        if not _WORD.search(caption):
-            raise wrong(f"captions[{number}]", f"has no words: {caption!r}", "a sentence")
+    check_captions(captions, f"{file}: record {k}, captions")
     return split, path, identity, captions
 
 
-def _disjoint(rows: Sequence[Row], file: Path) -> None:
-    """Refuse identities and images in two splits, and paths that differ in nothing but upper and lower case."""
+def check_path(path: object, where: str, folder: str) -> None:
+    """Refuse what is no path below a folder.
+
+    Raises:
+        DataError: it is no text, empty, or leads out of the folder.
+    """
+    if not isinstance(path, str) or not path.strip():
+        raise DataError(f"is {path!r}", where, "the path of an image")
+    if _OUTSIDE.search(path):
+        raise DataError(f"leaves the folder: {path!r}", where, f"a path below {folder}")
+
+
+def check_captions(captions: Sequence[object], where: str) -> None:
+    """Refuse captions that are none.
+
+    Raises:
+        DataError: there is none, or one is no text or has no words.
+    """
+    if not captions:
+        raise DataError("is an empty list", where, "at least one sentence")
+    for number, caption in enumerate(captions):
+        if not isinstance(caption, str):
+            raise DataError(f"is a {type(caption).__name__}", f"{where}[{number}]", "a sentence")
+        if not _WORD.search(caption):
+            raise DataError(f"has no words: {caption!r}", f"{where}[{number}]", "a sentence")
+
+
+def sound(records: Sequence[object], check: Callable[[object, int], T]) -> list[tuple[int, T]]:
+    """What `check` makes of each record, with the record's number; a record that it refuses is a fault."""
+    kept = []
+    for k, record in enumerate(records):
+        try:
+            kept.append((k, check(record, k)))
+        except DataError as fault:
+            tell(fault)
+    return kept
+
+
+def _disjoint(numbered: Sequence[tuple[int, Row]], file: Path) -> list[Row]:
+    """The rows without identities and images in two splits and paths that differ in upper and lower case alone."""
     split_of: dict[object, str] = {}
     split_of_path: dict[str, str] = {}
     spelling: dict[str, str] = {}
-    for k, (split, path, identity, _) in enumerate(rows):
+    rows = []
+    for k, row in numbered:
+        split, path, identity, _ = row
         # 7 and "7" are the same person: files written by other tools mix the two.
-        if split_of.setdefault(str(identity), split) != split:
-            raise DataError(
-                f"identity {identity} is in {split_of[str(identity)]} and in {split}", f"{file}: record {k}, id",
-                "identities in one split only",
-            )  # fmt: skip
-        if split_of_path.setdefault(path, split) != split:
-            raise DataError(
-                f"{path} is in {split_of_path[path]} and in {split}", f"{file}: record {k}", "images in one split only"
-            )
-        if spelling.setdefault(path.casefold(), path) != path:
-            raise DataError(
-                f"{path} and {spelling[path.casefold()]} differ in upper and lower case only", f"{file}: record {k}",
-                "names that every file system tells apart",
-            )  # fmt: skip
+        if (other := split_of.setdefault(str(identity), split)) != split:
+            what = f"identity {identity} is in {other} and in {split}"
+            tell(DataError(what, f"{file}: record {k}, id", "identities in one split only"))
+        elif (other := split_of_path.setdefault(path, split)) != split:
+            tell(DataError(f"{path} is in {other} and in {split}", f"{file}: record {k}", "images in one split only"))
+        elif (other := spelling.setdefault(path.casefold(), path)) != path:
+            what = f"{path} and {other} differ in upper and lower case only"
+            tell(DataError(what, f"{file}: record {k}", "names that every file system tells apart"))
+        else:
+            rows.append(row)
+    return rows
 
 
 def build(images: Path, rows: Sequence[Row]) -> Split:

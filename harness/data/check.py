@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from harness import registry
-from harness.data import annotations, faults
+from harness.data import alike, annotations, faults, overlap, told
 from harness.data.faults import Finding
 from harness.data.files import missing
 from harness.data.split import Split
 from harness.errors import DataError
 
+TOLD = 30  # faults of records that are told one by one
 CONTEXT = 77  # tokens that CLIP reads, start and end included
 
 
@@ -34,6 +36,8 @@ class Report:
     unit: str = "words"  # of `tokens`
     ladder: dict[str, dict[str, float]] = field(default_factory=dict)  # oracle -> metric -> percent
     findings: tuple[Finding, ...] = ()
+    pairs: tuple[dict, ...] = ()  # of its own images that are one; see `alike.Pair.json`
+    against: dict[str, tuple[dict, ...]] = field(default_factory=dict)  # other data set -> pairs with its images
 
     @property
     def usable(self) -> bool:
@@ -70,6 +74,9 @@ def check(
     options: Mapping[str, object] | None = None,
     tokens: Callable[[str], int] | None = None,
     decode: bool = False,
+    against: Mapping[str, Path] | None = None,
+    near: int = alike.NEAR,
+    progress: Callable[[str], AbstractContextManager[Callable[[int, int], None] | None]] = lambda part: nullcontext(),
 ) -> Report:
     """Check a data set.
 
@@ -79,38 +86,78 @@ def check(
         options: Options of its loader.
         tokens: Counts the tokens of a caption, start and end included; None: words are counted.
         decode: Decode every picture, not only its header and its end.
+        against: Other data sets by name with their folders, to look for the same pictures in.
+        near: Bits of the perceptual hash in which pictures that look alike may differ, 0 to `alike.MOST`.
+        progress: Gives, for the name of a data set, a context with what counts its files looked at.
     """
     module = registry.find("datasets", name)
     options = dict(options or {})
     val = getattr(module, "VAL", None)
     published = getattr(module, "STATISTICS", None)
     findings: list[Finding] = []
-    try:
-        splits = module.load(root, **{**options, "check_files": False})
-        present = _present(splits, findings)
-    except DataError as error:
-        return Report(name, str(root), published=published, findings=(Finding("error", str(error)),))
+    with told.collecting() as refused:
+        try:
+            splits = module.load(root, **{**options, "check_files": False})
+            present = _present(splits, findings)
+        except DataError as error:
+            refused.append(error)
+            splits = None
+    findings += _refused(refused)
+    if splits is None:
+        return Report(name, str(root), published=published, findings=tuple(findings))
     counts = {part: _count(split) for part, split in splits.items()}
     if published:
         findings += _compare(counts, published, val)
-    findings += faults.find(present, decode)
-    findings += _captions(splits)
+    with progress(name) as step:
+        pictures, unreadable = faults.look(present, decode, step)
+    pairs = alike.within(pictures, near)
+    findings += unreadable + faults.doubled(pairs) + _captions(splits)
+    others = {}
+    for other, place in (against or {}).items():
+        others[other], missed = _against(other, place, pictures, near, progress)
+        findings += missed + faults.shared(other, others[other])
+    if others:
+        findings += [Finding("warning", note) for other in others if (note := overlap.between(name, other))]
     ladder = {}
     if hasattr(module, "ladder"):
         known = {key: options[key] for key in options if key != "check_files"}
         ladder = module.ladder(root, **known)
     length = tokens or (lambda caption: len(caption.split()))
+    lengths = {part: np.array([length(caption) for caption in split.captions]) for part, split in splits.items()}
+    findings += _long(lengths) if tokens else []
     return Report(
         name=name,
         root=str(root),
         counts=counts,
         published=published,
         val=val,
-        tokens={part: _lengths(split, length) for part, split in splits.items()},
+        tokens={part: _lengths(counts) for part, counts in lengths.items()},
         unit="tokens" if tokens else "words",
         ladder=ladder,
         findings=tuple(findings),
+        pairs=tuple(pair.json() for pair in pairs),
+        against={other: tuple(pair.json() for pair in found) for other, found in others.items()},
     )
+
+
+def _against(
+    name: str, root: Path, pictures: list[alike.Picture], near: int, progress: Callable
+) -> tuple[list[alike.Pair], list[Finding]]:
+    """Pairs with the pictures of another data set, and whether some of its files could not be compared."""
+    splits = registry.find("datasets", name).load(root, check_files=False)
+    findings: list[Finding] = []
+    with progress(name) as step:
+        others, unreadable = faults.look(_present(splits, findings), False, step)
+    told = findings + [finding for finding in unreadable if finding.level == "error"]
+    return alike.between(pictures, others, near), [Finding("warning", f"{name}: {found.what}") for found in told]
+
+
+def _refused(faults_told: Sequence[DataError]) -> list[Finding]:
+    """Errors for what the loader would refuse, the first `TOLD` of them one by one."""
+    findings = [Finding("error", str(fault)) for fault in faults_told[:TOLD]]
+    if len(faults_told) > TOLD:
+        findings.append(Finding("error", f"{len(faults_told) - TOLD:,} more of this kind"))
+    return findings
 
 
 def _present(splits: dict[str, Split], findings: list[Finding]) -> dict[str, list[tuple[Path, str]]]:
@@ -163,11 +210,18 @@ def _captions(splits: dict[str, Split]) -> list[Finding]:
     return findings
 
 
-def _lengths(split: Split, length: Callable[[str], int]) -> dict[str, float]:
-    counts = np.array([length(caption) for caption in split.captions])
+def _lengths(counts: np.ndarray) -> dict[str, float]:
     return {
         "mean": float(counts.mean()),
         "p99": float(np.percentile(counts, 99)),
         "max": float(counts.max()),
         "over": float((counts > CONTEXT).mean()),
     }
+
+
+def _long(lengths: Mapping[str, np.ndarray]) -> list[Finding]:
+    return [
+        Finding("warning", f"{over:,} captions of {part} have more than {CONTEXT} tokens and are cut")
+        for part, counts in lengths.items()
+        if (over := int((counts > CONTEXT).sum()))
+    ]

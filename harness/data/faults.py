@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from harness.data import images
+from harness.data import alike, images
+from harness.data.alike import Pair, Picture
+from harness.data.files import cores
 from harness.errors import DataError
 
-NEAR = 3  # of 128 bits of the perceptual hash may differ
 Listed = Mapping[str, Sequence[tuple[Path, str]]]  # split -> path and identity of its images
+EXAMPLES = 3  # of a finding, that are shown
 
 
 @dataclass(frozen=True)
@@ -27,30 +28,89 @@ class Finding:
     examples: tuple[str, ...] = ()
 
 
-def find(listed: Listed, decode: bool) -> list[Finding]:
-    """All findings about the image files of a data set.
+def look(
+    listed: Listed, decode: bool, progress: Callable[[int, int], None] | None = None
+) -> tuple[list[Picture], list[Finding]]:
+    """Every readable picture with its hashes, and findings about those that are not or need a conversion.
 
     Args:
         listed: The files by split; every one is there.
         decode: Decode every picture instead of looking at its header and its end only.
+        progress: Called with (files looked at, files in all).
     """
-    unreadable, conversions = [], Counter()
-    seen = []  # split, path, identity, sha256, perceptual hash
-    for part, files in listed.items():
-        for path, person in files:
-            fault = _fault(path, decode, conversions)
-            if fault:
-                unreadable.append(fault)
-                continue
-            seen.append((part, path, person, hashlib.sha256(path.read_bytes()).digest(), _perceptual(path)))
+    files = [(part, path, person) for part, these in listed.items() for path, person in these]
+    pictures, unreadable, conversions = [], [], Counter()
+    with ThreadPoolExecutor(cores()) as pool:  # Pillow and hashlib work outside Python's lock
+        for done, seen in enumerate(pool.map(lambda file: _look(*file, decode), files), 1):
+            conversions.update(seen.conversions)
+            if isinstance(seen.what, str):
+                unreadable.append(seen.what)
+            else:
+                pictures.append(seen.what)
+            if progress:
+                progress(done, len(files))
     findings = []
     if unreadable:
-        total = sum(len(files) for files in listed.values())
-        what = f"{len(unreadable):,} of {total:,} images cannot be read"
+        what = f"{len(unreadable):,} of {len(files):,} images cannot be read"
         findings.append(Finding("error", what, tuple(unreadable[:5])))
     for name, count in sorted(conversions.items()):
         findings.append(Finding("warning", f"{count:,} images need a conversion: {name}"))
-    return findings + list(_same(seen)) + list(_alike(seen))
+    return pictures, findings
+
+
+@dataclass(frozen=True)
+class _Looked:
+    what: Picture | str  # or why it cannot be used
+    conversions: Counter[str]
+
+
+def _look(part: str, path: Path, person: str, decode: bool) -> _Looked:
+    conversions: Counter[str] = Counter()
+    if fault := _fault(path, decode, conversions):
+        return _Looked(fault, conversions)
+    content = path.read_bytes()
+    try:
+        bits = alike.perceptual(content)
+    except Exception as error:  # what opens need not decode, and damaged files make Pillow raise nearly anything
+        return _Looked(f"{path}: {type(error).__name__}", conversions)
+    return _Looked(Picture(part, path, person, alike.digest(content), bits), conversions)
+
+
+def doubled(pairs: Sequence[Pair]) -> list[Finding]:
+    """What pairs of one data set mean; the same file in two splits is an error."""
+    kinds: dict[tuple[str, str, str], list[Pair]] = {
+        ("error", "images are in two splits, byte for byte", "splits"): [],
+        ("warning", "images belong to two identities, byte for byte", "people"): [],
+        ("warning", "images are there under two names, byte for byte", ""): [],
+        ("warning", "pairs of images of different splits look alike", "splits"): [],
+        ("warning", "pairs of images of two identities look alike", "people"): [],
+    }
+    names = list(kinds)
+    for pair in pairs:
+        place = 0 if pair.splits[0] != pair.splits[1] else 1 if pair.first.person != pair.second.person else 2
+        kinds[names[place if pair.exact else 3 + place]].append(pair)
+    return [
+        Finding(level, f"{len(found):,} {what}", tuple(_said(pair, tell) for pair in found[:EXAMPLES]))
+        for (level, what, tell), found in kinds.items()
+        if found
+    ]
+
+
+def shared(other: str, pairs: Sequence[Pair]) -> list[Finding]:
+    """What pairs of a picture here and one of data set `other` mean: scores from one to the other are contaminated."""
+    findings = []
+    for exact, what in ((True, "are in {} too, byte for byte"), (False, "look like one of {}")):
+        if found := [pair for pair in pairs if pair.exact == exact]:
+            count = len({pair.first.path for pair in found})
+            text = f"{count:,} images {what.format(other)} ({alike.counted(found)})"
+            findings.append(Finding("warning", text, tuple(_said(pair, "") for pair in found[:EXAMPLES])))
+    return findings
+
+
+def _said(pair: Pair, tell: str) -> str:
+    a, b = pair.first, pair.second
+    more = {"splits": f" ({a.split}, {b.split})", "people": f" (identities {a.person}, {b.person})", "": ""}[tell]
+    return f"{a.path} {'=' if pair.exact else '~'} {b.path}{more}"
 
 
 def _fault(path: Path, decode: bool, conversions: Counter[str]) -> str | None:
@@ -68,6 +128,8 @@ def _fault(path: Path, decode: bool, conversions: Counter[str]) -> str | None:
                 return f"{path}: {width} x {height} pixels"
             if max(width, height) > images.ASPECT * min(width, height):
                 return f"{path}: {width} x {height} pixels"
+            if image.mode == "F":
+                return f"{path}: floating-point pixels have no defined range"
             if image.getexif().get(images.ORIENTATION, 1) != 1:
                 conversions["orientation"] += 1
             if image.mode != "RGB":
@@ -87,61 +149,3 @@ def _end(path: Path, count: int = 64) -> bytes:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - count))
         return file.read()
-
-
-def _perceptual(path: Path) -> tuple[int, int]:
-    """128 bits: is a pixel of a 9 x 8 (8 x 9) thumbnail brighter than its right (lower) neighbour."""
-    try:
-        with Image.open(path) as image:
-            image.draft("L", (32, 64))
-            grey = image.convert("L")
-            across = np.asarray(grey.resize((9, 8), Image.Resampling.BILINEAR), dtype=np.int16)
-            down = np.asarray(grey.resize((8, 9), Image.Resampling.BILINEAR), dtype=np.int16)
-    except Exception:  # what opens need not decode; with `decode` it has been reported by now
-        return tuple(int.from_bytes(hashlib.sha256(f"{path}{k}".encode()).digest()[:8], "big") for k in (0, 1))
-    bits = (across[:, 1:] > across[:, :-1], down[1:] > down[:-1])
-    return tuple(int.from_bytes(np.packbits(b).tobytes(), "big") for b in bits)
-
-
-def _same(seen: list) -> Iterator[Finding]:
-    """Byte for byte the same picture in two splits (an error) or under two names or people (a warning)."""
-    groups = defaultdict(list)
-    for part, path, person, digest, _ in seen:
-        groups[digest].append((part, path, person))
-    across, people, names = [], [], []
-    for group in groups.values():
-        first = group[0]
-        for other in group[1:]:
-            pair = f"{first[1].name} = {other[1].name}"
-            if other[0] != first[0]:
-                across.append(f"{pair} ({first[0]}, {other[0]})")
-            elif other[2] != first[2]:
-                people.append(f"{pair} (identities {first[2]}, {other[2]})")
-            elif other[1] != first[1]:
-                names.append(pair)
-    for level, found, what in (
-        ("error", across, "images are in two splits, byte for byte"),
-        ("warning", people, "images belong to two identities, byte for byte"),
-        ("warning", names, "images are there under two names, byte for byte"),
-    ):
-        if found:
-            yield Finding(level, f"{len(found):,} {what}", tuple(found[:3]))
-
-
-def _alike(seen: list) -> Iterator[Finding]:
-    """Pictures of different splits that look the same: perceptual hashes at most `NEAR` bits apart."""
-    if not seen:
-        return
-    parts = np.array([row[0] for row in seen])
-    hashes = np.array([row[4] for row in seen], dtype=np.uint64)
-    found, count = [], 0
-    for start in range(0, len(seen), 512):
-        block = slice(start, start + 512)
-        bits = sum(np.bitwise_count(hashes[block, None, k] ^ hashes[None, :, k]) for k in (0, 1))
-        rows, columns = np.nonzero((bits <= NEAR) & (parts[block, None] != parts[None, :]))
-        for row, column in zip(rows + start, columns, strict=True):
-            if row < column and seen[row][3] != seen[column][3]:
-                count += 1
-                found += [f"{seen[row][1].name} ~ {seen[column][1].name}"][: 3 - len(found)]
-    if count:
-        yield Finding("warning", f"{count:,} pairs of images of different splits look alike", tuple(found))

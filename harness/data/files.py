@@ -1,4 +1,4 @@
-"""Which files lie below a folder: one walk instead of one question per image."""
+"""Which files lie below a folder, by one walk instead of one question per image; and how many may be read at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.data.told import tell
 from harness.errors import DataError
 
 
@@ -22,14 +23,16 @@ def missing(folder: Path, paths: Iterable[str]) -> set[str]:
     top = folder.resolve()
     # Only folders that hold listed images are entered, so a loop of links cannot be.
     parents = {path.rpartition("/")[0] for path in wanted}
-    for parent in parents:
+    for parent in sorted(parents):
         try:
             entries = list(os.scandir(folder / parent))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror}", folder / parent, "a readable folder") from None
-        _inside(top, folder / parent)
+            tell(DataError(f"cannot be read: {error.strerror}", folder / parent, "a readable folder"))
+            continue
+        if not _inside(top, folder / parent):
+            continue
         for entry in entries:
             path = f"{parent}/{entry.name}" if parent else entry.name
             if path in wanted and _is_file(entry, top):
@@ -38,18 +41,29 @@ def missing(folder: Path, paths: Iterable[str]) -> set[str]:
 
 
 def _is_file(entry: os.DirEntry[str], top: Path) -> bool:
-    if entry.is_symlink():
-        _inside(top, Path(entry.path))
+    if entry.is_symlink() and not _inside(top, Path(entry.path)):
+        return False
     try:
         return entry.is_file()
     except OSError:
         return False
 
 
-def _inside(top: Path, path: Path) -> None:
+def _inside(top: Path, path: Path) -> bool:
+    """Whether a path stays below `top` when links are followed; if not, that is a fault."""
     try:
-        real = path.resolve()
+        real = path.resolve(strict=True)
+    except FileNotFoundError:
+        return True  # a link to nothing is a missing file
     except (OSError, RuntimeError):
-        raise DataError("a loop of links", path, "a folder of images") from None
+        tell(DataError("a loop of links", path, "a folder of images"))
+        return False
     if not real.is_relative_to(top):
-        raise DataError("a link that leaves the data folder", path, f"images below {top}; copy or mount them there")
+        tell(DataError("a link that leaves the data folder", path, f"images below {top}; copy or mount them there"))
+        return False
+    return True
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

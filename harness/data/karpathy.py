@@ -14,6 +14,7 @@ import numpy as np
 from harness.data import annotations
 from harness.data.files import missing
 from harness.data.split import Split
+from harness.data.told import tell
 from harness.errors import DataError, nearest
 
 
@@ -42,8 +43,7 @@ def load(source: Source, root: Path, check_files: bool = True, allow_missing: bo
         DataError: a file is absent, a record is not as it should be, an image is in two splits, or images are missing.
     """
     base, files = _locate(source, Path(root))
-    parts = {name: _rows(file, name) for name, file in files.items()}
-    _disjoint(parts, files)
+    parts = _disjoint({name: _rows(file, name) for name, file in files.items()}, files)
     if check_files or allow_missing:
         paths = [path for rows in parts.values() for path, _ in rows]
         absent = missing(base, paths)
@@ -74,53 +74,46 @@ def _rows(file: Path, split: str) -> list[Row]:
     """Images with their captions, in the order of their first record."""
     found: dict[str, list[str]] = {}
     number: dict[str, object] = {}
-    for k, record in enumerate(annotations.read(file)):
-        path, captions = _check(record, k, file, split)
-        if split == "train":
-            given = record.get("image_id", path)
-            if number.setdefault(path, given) != given:
-                what = f"{path} is image {number[path]!r} and image {given!r}"
-                raise DataError(what, f"{file}: record {k}, image_id", "one number for one image")
-        elif path in found:
-            raise DataError(f"{path} has a second record", f"{file}: record {k}, image", "one record for one image")
-        found.setdefault(path, []).extend(captions)
+    for k, (path, captions, given) in annotations.sound(annotations.read(file), lambda r, k: _check(r, k, file, split)):
+        if split == "train" and number.setdefault(path, given) != given:
+            what = f"{path} is image {number[path]!r} and image {given!r}"
+            tell(DataError(what, f"{file}: record {k}, image_id", "one number for one image"))
+        elif split != "train" and path in found:
+            tell(DataError(f"{path} has a second record", f"{file}: record {k}, image", "one record for one image"))
+        else:
+            found.setdefault(path, []).extend(captions)
     return list(found.items())
 
 
-def _check(record: object, k: int, file: Path, split: str) -> Row:
-    def wrong(key: str, what: str, expected: str, near: str | None = None) -> DataError:
-        return DataError(what, f"{file}: record {k}, {key}", expected, near)
-
+def _check(record: object, k: int, file: Path, split: str) -> tuple[str, list[str], object]:
+    """Path, captions and number of the image of a record."""
+    where = f"{file}: record {k}"
     if not isinstance(record, dict):
-        raise DataError(f"is a {type(record).__name__}", f"{file}: record {k}", "an object with keys")
+        raise DataError(f"is a {type(record).__name__}", where, "an object with keys")
     for key in ("image", "caption"):
         if key not in record:
-            raise wrong(key, "missing", "the keys image, caption", nearest(key, record))
+            raise DataError("missing", f"{where}, {key}", "the keys image, caption", nearest(key, record))
     path, captions = record["image"], record["caption"]
-    if not isinstance(path, str) or not path.strip():
-        raise wrong("image", f"is {path!r}", "the path of an image")
-    if annotations._OUTSIDE.search(path):
-        raise wrong("image", f"leaves the folder: {path!r}", "a path below the data set's folder")
+    annotations.check_path(path, f"{where}, image", "the data set's folder")
     wanted, form = (str, "one sentence") if split == "train" else (list, "a list of sentences")
     if not isinstance(captions, wanted):
-        raise wrong("caption", f"is a {type(captions).__name__}", f"{form} in {split}")
+        raise DataError(f"is a {type(captions).__name__}", f"{where}, caption", f"{form} in {split}")
     captions = [captions] if isinstance(captions, str) else captions
-    if not captions:
-        raise wrong("caption", "is an empty list", "at least one sentence")
-    for number, caption in enumerate(captions):
-        if not isinstance(caption, str):
-            raise wrong(f"caption[{number}]", f"is a {type(caption).__name__}", "a sentence")
-        if not annotations._WORD.search(caption):
-            raise wrong(f"caption[{number}]", f"has no words: {caption!r}", "a sentence")
-    return path, captions
+    annotations.check_captions(captions, f"{where}, caption")
+    return path, captions, record.get("image_id", path)
 
 
-def _disjoint(parts: dict[str, list[Row]], files: dict[str, Path]) -> None:
+def _disjoint(parts: dict[str, list[Row]], files: dict[str, Path]) -> dict[str, list[Row]]:
     split_of: dict[str, str] = {}
+    kept: dict[str, list[Row]] = {}
     for name, rows in parts.items():
-        for path, _ in rows:
-            if (other := split_of.setdefault(path.casefold(), name)) != name:
-                raise DataError(f"{path} is in {other} and in {name}", files[name], "images in one split only")
+        kept[name] = []
+        for row in rows:
+            if (other := split_of.setdefault(row[0].casefold(), name)) != name:
+                tell(DataError(f"{row[0]} is in {other} and in {name}", files[name], "images in one split only"))
+            else:
+                kept[name].append(row)
+    return kept
 
 
 def _build(base: Path, rows: list[Row]) -> Split:

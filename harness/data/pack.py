@@ -21,6 +21,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from harness.data import images
+from harness.data.files import cores
 from harness.data.fingerprint import digest, files
 from harness.data.split import Split
 from harness.errors import DataError, EnvironmentFault
@@ -170,7 +171,7 @@ def _build(folder: Path, split: Split, shape: tuple[int, ...], workers: int | No
     os.replace(beside, journal)
     todo = [c for c in _chunks(len(array)) if c not in good]
     done = sum(min(CHUNK, len(array) - c * CHUNK) for c in good)
-    pool = ThreadPoolExecutor(workers or _cores())
+    pool = ThreadPoolExecutor(workers or cores())
     try:
         with open(journal, "a", encoding="utf-8") as log:
             for future in as_completed([pool.submit(decode, c) for c in todo]):
@@ -199,7 +200,3 @@ def _unreadable(folder: Path, split: Split, failures: list[str], done: int) -> D
         where=split.root,
         kept=f"{done} decoded images, used by the next try",
     )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,8 +1,7 @@
 """ICFG-PEDES: 54,522 images of 4,102 people, one identity-centred caption each (Ding et al., SSAN, arXiv:2107.12666).
 
 Research use, by e-mail from its authors; the images are those of MSMT17 and under its terms. There is no official val:
-a seeded, identity-disjoint slice of train becomes val. RSTPReid shows people of the same source, so results from one
-to the other are not those of strangers.
+a seeded, identity-disjoint slice of train becomes val. RSTPReid shows people of the same source, see `OVERLAPS`.
 Expected: `ICFG-PEDES/ICFG-PEDES.json` and `ICFG-PEDES/imgs/{train,test}/`, folders that are not the split.
 """
 
@@ -17,6 +16,11 @@ STATISTICS = {
     "test": {"ids": 1000, "images": 19848, "captions": 19848},
 }
 VAL = "slice of train"
+# Sources: Ding et al. 2021, Zhu et al. 2021; issue 4 of RSTPReid-Dataset asks for a list of identities.
+OVERLAPS = {
+    "rstpreid": "both were cut from MSMT17, whose 4,101 people RSTPReid shows all; which of them are in both is not "
+    "published, so scores from one to the other are not those of strangers"
+}
 SOURCE = annotations.Source(
     folder=FOLDER,
     files=("ICFG-PEDES.json", "ICFG_PEDES.json"),

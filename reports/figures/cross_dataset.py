@@ -6,6 +6,8 @@ per method, each at its largest budget.
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from harness.data.overlap import between
 from reports import artists, palette, style
 from reports.cells import Cell, cells, leading, places
 
@@ -95,9 +98,16 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
                 f"{palette.name(metric)} (%), rows: trained on, columns: measured on",
                 "* one seed, or not all seeds have a score" if stars else "",
                 f"zero-shot: {words}" if zero else "",
+                *overlaps(where),
             ],
         )
     return style.keep(figure, pd.DataFrame(numbers))
+
+
+def overlaps(where: list[str]) -> list[str]:
+    """What is known of identities that two of these datasets share: one sentence for each pair, by printed names."""
+    found = (between(one, other) for one, other in itertools.combinations(where, 2))
+    return [re.sub(r"\w+", lambda word: palette.name(word[0]), words) for words in found if words]
 
 
 def _mean(c: Cell | None) -> float:

@@ -34,7 +34,7 @@ def sweeps(found: list[Cell]) -> dict[tuple[str, str, str | None, str], list[Cel
     made: dict[tuple, dict[tuple, list[Cell]]] = {}
     for c in found:
         for key, value in c.variant:
-            if isinstance(value, int | float) and not isinstance(value, bool):
+            if isinstance(value, int | float) and not isinstance(value, bool) and not key.startswith("dataset."):
                 rest = tuple(pair for pair in c.variant if pair[0] != key)
                 made.setdefault((key, c.label, c.budget, c.dataset), {}).setdefault(rest, []).append(c)
     picked = {}

@@ -30,9 +30,15 @@ def power(effect: float, deviation: float, n: int, level: float = 0.05) -> float
 def _chi(df: int, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Where the test's edge lies at each node, in standard errors, and the probability of the node."""
     low, high = stats.chi.ppf(1e-13, df), stats.chi.isf(1e-13, df)
-    nodes, weights = np.polynomial.legendre.leggauss(400)
+    nodes, weights = _nodes()
     x = low + (high - low) * (nodes + 1) / 2
     return stats.t.ppf(1 - level / 2, df) * x / np.sqrt(df), weights * (high - low) / 2 * stats.chi.pdf(x, df)
+
+
+@functools.cache
+def _nodes() -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of Gauss-Legendre quadrature on -1..1; dear to compute, and always the same."""
+    return np.polynomial.legendre.leggauss(400)
 
 
 def detectable(deviation: float, n: int, level: float = 0.05, wanted: float = 0.8) -> float | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports import palette
 from reports.cells import cells, places, protocol
-from reports.figures.cross_dataset import shown
+from reports.figures.cross_dataset import overlaps, shown
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
@@ -41,13 +41,9 @@ def draw(results: Results) -> Table:
         Column("trained_on", "Trained on", align="l"),
         *(Column(f"{w}_{m}", palette.name(m), palette.name(w)) for w in where for m in METRICS),
     )
-    real = {"icfg_pedes", "rstpreid"} <= set(where)
     notes = [
         protocol(every) + " of the dataset trained on; mean ± half of the 95 % t interval over seeds",
         "* one seed, or fewer seeds than declared",
+        *overlaps(where),
     ]
-    if real:
-        notes.append(
-            "ICFG-PEDES and RSTPReid are drawn from the same identities of MSMT17: their transfer is flattered"
-        )
     return Table("Transfer between datasets", columns, tuple(rows), tuple(notes), tuple(breaks), "cross_dataset")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.store import Results
 
 METRICS = ("R1", "R5", "R10", "mAP")
+BACK = "R1"  # shown for images as queries, beside the metrics of captions as queries
 
 
 def applies(results: Results) -> bool:
@@ -22,16 +23,16 @@ def applies(results: Results) -> bool:
     return bool((results.trials["status"] == "ok").any())
 
 
-def draw(results: Results, literature: pd.DataFrame | None = None) -> Table:
+def draw(results: Results, literature: pd.DataFrame | None = None, image_to_text: bool = True) -> Table:
     """The comparison, with published numbers below it where `literature` has some for these datasets.
 
     Best and second are chosen within a budget, by the mean. Published numbers have no seeds and no per-query records:
-    they are shown, and enter no comparison.
+    they are shown, and enter no comparison. `image_to_text` adds Rank-1 with images as queries, where it was measured.
     """
-    records = records_of(results)
-    by_metric = {m: home(cells(results, m)) for m in METRICS}
-    by_metric = {m: found for m, found in by_metric.items() if m == "R1" or any(c.values for c in found)}
-    every = by_metric["R1"]
+    shown = {(m, "t2i"): home(cells(results, m)) for m in METRICS}
+    shown |= {(BACK, "i2t"): home(cells(results, BACK, direction="i2t"))} if image_to_text else {}
+    shown = {key: found for key, found in shown.items() if key == ("R1", "t2i") or any(c.values for c in found)}
+    every = shown["R1", "t2i"]
     where = places(every)
     rows: dict[tuple, dict] = {}
     order = sorted(every, key=lambda c: (c.budget is not None, c.target or 0))
@@ -44,33 +45,79 @@ def draw(results: Results, literature: pd.DataFrame | None = None) -> Table:
                 "trained": Value(c.trained, digits=0, text="" if c.trained is None else style.count(c.trained)),
             },
         )
-    for metric, found in by_metric.items():
+    for (metric, direction), found in shown.items():
+        records = records_of(results, direction)
         for place in where:
             for budget in dict.fromkeys(c.budget for c in order):
                 group = [c for c in found if c.dataset == place and c.budget == budget]
                 for c, value in _emphasised(group, metric, records, compare=budget is not None):
-                    rows[c.budget, c.label, c.variant][f"{place}_{metric}"] = value
+                    rows[c.budget, c.label, c.variant][_key(place, metric, direction)] = value
     budgets = [key[0] for key in rows]
     breaks = [i for i in range(1, len(budgets)) if budgets[i] != budgets[i - 1]]
-    published = _published(literature, where, tuple(by_metric))
+    published = _published(literature, where, tuple(metric for metric, direction in shown if direction == "t2i"))
     if published:
         breaks.append(len(rows))
     columns = (
         Column("method", "Method", align="l"),
         Column("budget", "Budget"),
         Column("trained", "Trained"),
-        *(Column(f"{p}_{m}", palette.name(m), palette.name(p)) for p in where for m in by_metric),
+        *(
+            Column(_key(p, m, direction), palette.name(m) + " i→t" * (direction == "i2t"), palette.name(p))
+            for p in where
+            for m, direction in shown
+        ),
     )
     notes = [
         protocol(every) + "; mean ± half of the 95 % t interval over seeds",
         "Within a budget: best mean bold, second underlined; ≈ cannot be told from the best (paired on queries and "
         "seeds, identities resampled, Holm, 5 %)",
         "* one seed, or fewer seeds than declared",
+        *(["i→t: images as queries, captions as gallery"] if (BACK, "i2t") in shown else []),
+        *tuning(every),
     ]
     if published:
         notes.append("Below the last rule: published numbers, in no comparison; ‡ seen at second hand")
     body = (*rows.values(), *published)
     return Table("Comparison", columns, body, tuple(notes), tuple(breaks), "main")
+
+
+def tuning(found: list[Cell]) -> list[str]:
+    """What choosing values on val took: trials and seconds of each method's search, and values at its edge.
+
+    A search that several cells share is counted once for each method.
+    """
+    searches: dict[str, dict[tuple, dict]] = {}
+    for c in found:
+        if c.tuned:
+            search = c.tuned
+            key = (search.get("dataset"), search.get("budget"), search.get("seconds"))
+            searches.setdefault(palette.name(c.label), {})[key] = search
+    if not searches:
+        return []
+    counts = {name: sum(s["trials"] for s in some.values()) for name, some in searches.items()}
+    seconds = {
+        name: sum(s["seconds"] / s.get("shared_by", 1) for s in some.values()) for name, some in searches.items()
+    }
+    edges = [
+        f"{name} {key}={search['values'][key]}"
+        for name, some in searches.items()
+        for search in some.values()
+        for key in search.get("edges", ())
+    ]
+    if len(set(counts.values())) == 1:
+        said = f"each method: {next(iter(counts.values()))} tuning trials on val"
+    else:
+        said = "tuning trials on val: " + ", ".join(f"{name} {n}" for name, n in counts.items())
+    took = ", ".join(f"{name} {s:,.0f} s" for name, s in seconds.items())
+    missing = [palette.name(c.label) for c in found if c.trained != 0 and not c.tuned]
+    return [
+        f"{said}; {took}; values at the edge of their range: {', '.join(dict.fromkeys(edges)) or 'none'}",
+        *([f"not tuned here: {', '.join(dict.fromkeys(missing))}"] if missing else []),
+    ]
+
+
+def _key(place: str, metric: str, direction: str) -> str:
+    return f"{place}_{metric}" + "_i2t" * (direction == "i2t")
 
 
 def _emphasised(group: list[Cell], metric: str, records: Records, compare: bool) -> list[tuple[Cell, Value]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports import palette
-from reports.cells import Cell, cells, home, places
+from reports.cells import Cell, cells, home, places, sources
 from reports.statistics import optimism
 from reports.table import Column, Table, Value
 
@@ -52,6 +52,7 @@ def draw(results: Results, metric: str = "R1") -> Table:
     )
     notes = (
         f"{palette.name(metric)} in percent, ± half of the 95 % t interval over the seeds that have all three",
+        *sources(some["selected"][0] for some in triples.values()),
         "Optimism: best on test − selected on val, paired by seed: what test-selected numbers claim too much",
     )
     return Table("Optimism of choosing on test", columns, tuple(rows), notes, tuple(breaks), "optimism")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports import palette, style
-from reports.cells import Cell, cells, home, places
+from reports.cells import Cell, cells, home, places, sources
 from reports.compare import Records, records_of
 from reports.figures.saturation import laws
 from reports.statistics import Law
@@ -52,6 +52,7 @@ def draw(results: Results, metric: str = "R1", within: float = WITHIN) -> Table:
         "outside the data",
         f"Smallest: trained parameters of the smallest budget whose mean is at most {within:g} points under full "
         "fine-tuning; sure: the 95 % interval of the paired difference (seeds and identities) lies above that",
+        *sources(found),
         "By the law: where the fitted law reaches that score; – not within ten times the largest size tried",
     )
     title = "Saturation, and the smallest budget near full fine-tuning"

@@ -1,20 +1,21 @@
-"""The identity loss end to end: its classifier is built, counted, trained, and gone afterwards."""
+"""Losses with modules of their own, end to end: these are built, counted, trained, and gone afterwards."""
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
 import torch
 
-from harness import heads, losses, material
+from harness import heads, interaction, losses, material
 from harness import trial as trips
 from harness.errors import UserError
-from harness.spec import Trial, recipe
+from harness.spec import Trial, load, recipe
 from harness.store import Store
 
 TINY = {"dataset": "synth_cuhk", "options": {"size": "tiny"}}
-EMBED = 96  # of the backbone `tiny`
+EMBED, VOCABULARY = 96, 1471  # of the backbone `tiny`
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +61,12 @@ def test_the_classifier_is_trained_with_the_rest_and_not_saved(data, tmp_path, m
 
     def watched(*given):
         built = build(*given)
-        made.append((built, {n: h.weight.detach().clone() for n, h in built.items()}))
+        made.append((built, copy.deepcopy(built)))
         return built
 
     monkeypatch.setattr(heads, "build", watched)
     rows = {}
-    for names in (["sdm"], ["sdm", "id"]):
+    for names in (["sdm"], ["sdm", "id"], ["sdm", "mlm"]):
         resolved = trips.resolve(make(names), data)
         store = Store(tmp_path / "-".join(names))
         assert trips.run(resolved.as_dict(), store.root, data) == "ok"
@@ -75,9 +76,16 @@ def test_the_classifier_is_trained_with_the_rest_and_not_saved(data, tmp_path, m
     assert made[0][0] == {}
     (built, first) = made[1]
     assert set(built) == {"classifier"}
-    assert not torch.equal(built["classifier"].weight, first["classifier"]) and built["classifier"].bias.any()
+    assert not torch.equal(built["classifier"].weight, first["classifier"].weight) and built["classifier"].bias.any()
+    built, first = made[2]
+    assert set(built) == {"interaction", "mlm_head"}
+    for name, module in built.items():
+        before = dict(first[name].named_parameters())
+        still = [part for part, p in module.named_parameters() if torch.equal(p, before[part])]
+        assert still in ([], ["cross_attn.k.bias", *(f"cross_blocks.{k}.attn.k.bias" for k in range(4))])
     assert rows["id"]["trained"] == trips.resolve(make(), data).trained > rows["sdm"]["trained"]
-    assert rows["id"]["adapter_bytes"] == rows["sdm"]["adapter_bytes"]
+    assert rows["mlm"]["trained"] - rows["sdm"]["trained"] == sum(interaction.parameters(EMBED, VOCABULARY, 4).values())
+    assert rows["id"]["adapter_bytes"] == rows["mlm"]["adapter_bytes"] == rows["sdm"]["adapter_bytes"]
 
 
 def test_a_wrong_count_fails_the_trial(data, tmp_path):
@@ -88,7 +96,7 @@ def test_a_wrong_count_fails_the_trial(data, tmp_path):
 
 def test_the_first_weights_are_those_of_the_paper():
     """Small enough that every identity is as likely as any other: the loss starts at log(identities)."""
-    built = heads.build({"classifier": 1}, 512, 3000, 0)["classifier"]
+    built = heads.build({"classifier": 1}, 512, 3000, 0, 9, 1)["classifier"]
     assert built.weight.shape == (3000, 512) and not built.bias.any()
     assert float(built.weight.detach().std()) == pytest.approx(0.001, rel=0.01)
     assert abs(float(built.weight.detach().mean())) < 1e-5
@@ -97,23 +105,45 @@ def test_the_first_weights_are_those_of_the_paper():
     person = torch.arange(8)
     value = losses.compute(["id"], image, text, person, classifier=built)["id"]
     assert float(value.detach()) == pytest.approx(math.log(3000), abs=0.02)
-    again, other = (heads.build(["classifier"], 512, 3000, seed)["classifier"].weight for seed in (0, 1))
+    again, other = (heads.build(["classifier"], 512, 3000, seed, 9, 1)["classifier"].weight for seed in (0, 1))
     assert torch.equal(again, built.weight) and not torch.equal(other, built.weight)
     state = torch.get_rng_state()
-    heads.build(["classifier"], 8, 8, 0)
+    heads.build(["classifier"], 8, 8, 0, 9, 1)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize(
-    ("names", "words"),
+    ("names", "line", "words"),
     [
-        (["sdn"], "recipe.losses: unknown loss 'sdn'; expected one of cmpm, id, itc, sdm, triplet; did you mean sdm?"),
-        (["sdm", "mlm"], "loss 'mlm' cannot be trained: it needs a decoder"),
-        (["sdm", "id", "sdm"], "loss 'sdm' is named twice"),
-        ([], "no loss to train with"),
+        ("[sdn]", 8, "recipe.losses.0: input should be 'cmpm', 'id', 'itc', 'mlm', 'sdm' or 'triplet', got 'sdn'"),
+        ("[sdm,\n    mlmm]", 9, "recipe.losses.1: input should be"),
+        ("[sdm, id, sdm]", 6, "loss 'sdm' is named twice"),
+        ("[]", 8, "recipe.losses: tuple should have at least 1 item"),
     ],
 )
-def test_losses_are_checked_before_anything_runs(data, names, words):
+def test_wrong_losses_are_named_with_their_line(tmp_path, names, line, words):
+    path = tmp_path / "study.yaml"
+    head = "name: x\nbackbone: tiny\ndatasets: [synth_cuhk]\nmethods: [full]\nseeds: [0]\n"
+    path.write_text(f"{head}recipe:\n  name: short\n  losses: {names}\n")
     with pytest.raises(UserError) as caught:
-        trips.resolve(make(names), data)
-    assert words in str(caught.value) and "\n" not in str(caught.value)
+        load(path)
+    assert words in str(caught.value) and f"study.yaml:{line}: " in str(caught.value)
+
+
+def test_irra_is_full_fine_tuning_with_its_three_losses(data, tmp_path):
+    trial = make(
+        method="full", options={}, label="full", budget=None, selection="last",
+        dataset={"dataset": "synth_cuhk", "options": {"size": "tiny", "identities": 5}},
+        recipe=recipe({"name": "irra", "epochs": 2, "batch": 16, "warmup_epochs": 0, "lr": 1e-4}),
+    )  # fmt: skip
+    resolved = trips.resolve(trial, data)
+    sizes = interaction.parameters(EMBED, VOCABULARY, 4) | {"classifier": 5 * (EMBED + 1)}
+    assert resolved.trial["heads"] == sizes
+    store = Store(tmp_path)
+    assert trips.run(resolved.as_dict(), store.root, data) == "ok"
+    entry = {"id": resolved.id, "trial": resolved.trial} | {"label": "full", "method": "full", "budget": None}
+    store.declare("s", {}, [entry | {"dataset": "synth_cuhk", "seed": 0}])
+    found = store.read("s")
+    assert found.trials.iloc[0]["trained"] == resolved.trained == found.trials.iloc[0]["total"]
+    losses_of = found.history["loss"].dropna().tolist()
+    assert losses_of[1] < losses_of[0]

@@ -114,7 +114,7 @@ def test_a_ray_that_does_not_start_is_told_in_time(tmp_path, monkeypatch, init, 
         is_initialized=lambda: False, init=init, shutdown=lambda: None, cluster_resources=dict
     )
     monkeypatch.setitem(sys.modules, "ray", fake)
-    monkeypatch.setattr(tune, "START_SECONDS", 0.1)
+    monkeypatch.setattr(tune.session, "START_SECONDS", 0.1)
     with pytest.raises(EnvironmentFault, match=words) as caught:
         execute(tmp_path, trials({}), "ray")
     assert "--executor serial" in str(caught.value)
@@ -145,7 +145,7 @@ def test_ray_keeps_its_workers_and_passes_events_on(tmp_path, ray, capfd):
 
 
 def test_ray_retries_dead_workers_so_many_times_and_no_more(tmp_path, ray, capfd, monkeypatch):
-    monkeypatch.setattr(tune, "RETRIES", 1)  # each retry starts a process
+    monkeypatch.setattr(tune.engine, "RETRIES", 1)  # each retry starts a process
     outcome, events = execute(tmp_path, trials({"die": 1}, {"die": 9}, {"raise": True}, {}), "ray", workers=2)
     assert outcome.finished == {"0000": "ok", "0003": "ok"}
     assert "its worker died 2 times" in outcome.lost["0001"] and "a fault of the harness" in outcome.lost["0002"]
@@ -160,3 +160,52 @@ def test_ray_refuses_a_gpu_that_is_not_there(tmp_path, ray):
         pytest.skip("there is one")
     with pytest.raises(EnvironmentFault, match="sees none"):
         execute(tmp_path, trials({"device": "cuda"}), "ray")
+
+
+def listening_run():
+    """A trial that works until it is asked to stop and then writes down where it was; the first signals the driver."""
+
+    def run(resolved, store, data, report, stop):
+        import os
+        import pathlib
+        import signal
+        import time
+
+        kind = resolved["trial"]
+        report({"epoch": 1, "epochs": 9, "val_R1": kind.get("val_R1", 1.0)})
+        (pathlib.Path(data) / f"{resolved['id']}.began").touch()
+        if "signal" in kind:
+            while len(list(pathlib.Path(data).glob("*.began"))) < 2:
+                time.sleep(0.01)
+            os.kill(kind["driver"], getattr(signal, kind["signal"]))
+        for step in range(kind.get("steps", 0)):
+            if stop():
+                (pathlib.Path(data) / resolved["id"]).write_text(str(step))
+                return "stopped"
+            time.sleep(0.01)
+        return "ok"
+
+    return run
+
+
+def test_ray_asks_trials_to_keep_their_state(tmp_path, ray, capfd):
+    (tmp_path / "data").mkdir()
+    todo = trials({"steps": 3000, "signal": "SIGTERM", "driver": os.getpid()}, *[{"steps": 3000}] * 5)
+    began, events = time.monotonic(), Events()
+    where = {"store": tmp_path / "store", "data": tmp_path / "data"}
+    outcome = tune.execute(todo, listening_run(), **where, workers=2, on_event=events.append)
+    assert outcome.stopped and outcome.reason is None and not outcome.finished and not outcome.lost
+    assert {path.name for path in (tmp_path / "data").glob("????")} == {"0000", "0001"}
+    assert {e["trial"] for e in events if e["event"] == "started"} == {"0000", "0001"}
+    assert time.monotonic() - began < 15 and not list((tmp_path / "store").glob("stop-*"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_ray_gives_up_trials_that_fall_behind_and_keeps_their_worker(tmp_path, ray, capfd):
+    (tmp_path / "data").mkdir()
+    where = {"store": tmp_path / "store", "data": tmp_path / "data"}
+    todo = trials({"val_R1": 9.0}, {"val_R1": 1.0}, {"val_R1": 2.0}, {"val_R1": 9.5})
+    outcome = tune.execute(todo, listening_run(), **where, workers=1, prune={"factor": 2})
+    assert set(outcome.pruned) == {"0001", "0002"} and outcome.finished == {"0000": "ok", "0003": "ok"}
+    assert not outcome.stopped and not outcome.lost
+    assert capfd.readouterr() == ("", "")

@@ -19,6 +19,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from harness import interaction
 from harness.clip import Backbone, Shape, TowerShape
 from harness.losses import sdm
 from harness.method import trainable
@@ -147,17 +148,10 @@ def feature_errors(variant: str) -> dict[str, float]:
 @torch.no_grad()
 def token_errors() -> dict[str, float]:
     """All tokens of sample 1 after the last LayerNorm and the projection."""
-    backbone, found = attached("all"), {}
-    for tower, given, rows in (
-        (backbone.image, arrays()["images"][1:2], arrays()["all/image_tokens_sample1"]),
-        (backbone.text, arrays()["caption_ids"][1:2], arrays()["all/text_tokens_sample1_first25"]),
-    ):
-        stream = []
-        hook = tower.blocks[-1].register_forward_hook(lambda module, args, out, stream=stream: stream.append(out))
-        tower(given)
-        hook.remove()
-        found[f"{tower.name} tokens"] = error(tower.pool(stream[0])[0, : len(rows)], rows)
-    return found
+    given = arrays()
+    _, _, places, words = interaction.encode(attached("all"), given["images"][1:2], given["caption_ids"][1:2])
+    image, text = given["all/image_tokens_sample1"], given["all/text_tokens_sample1_first25"]
+    return {"image tokens": error(places[0], image), "text tokens": error(words[0, : len(text)], text)}
 
 
 def group_of(name: str) -> str:

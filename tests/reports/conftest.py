@@ -85,7 +85,7 @@ def score_rows(ident: str, records: pd.DataFrame, place: str, choice: str, shift
 
 def make(
     seeds: int = 3, methods=("zero_shot", "full", "prefix", "lora", "adapter", "up_person"), budgets=BUDGETS,
-    places=tuple(PLACES), holes: bool = True, lrs=(1e-3,), depths=(None,), cross: bool = True,
+    places=tuple(PLACES), holes: bool = True, lrs=(1e-3,), depths=(None,), cross: bool = True, fractions=(None,),
 ) -> Results:  # fmt: skip
     """A study; `holes` adds the infeasible, diverged, out-of-memory, missing and single-seed cells."""
     declared, trials, scores, history, queries, missing = [], [], [], [], [], []
@@ -94,10 +94,12 @@ def make(
         rng = np.random.default_rng(len(place) + people)
         skills[place] = np.repeat(rng.normal(0, 1, people), each) * 0.7 + rng.normal(0, 0.7, people * each)
     number = 0
-    for method, budget, place, lr, depth, seed in itertools.product(
-        methods, (None, *budgets), places, lrs, depths, range(seeds)
+    for method, budget, place, lr, depth, share, seed in itertools.product(
+        methods, (None, *budgets), places, lrs, depths, fractions, range(seeds)
     ):
         if (budget is None) == (method in PER_UNIT) or (method not in PER_UNIT and lr != lrs[0]):
+            continue
+        if method == "zero_shot" and share != fractions[0]:
             continue
         if seed and (method == "zero_shot" or (holes and (method, budget) == ("adapter", "0.5%"))):
             continue
@@ -110,10 +112,12 @@ def make(
         total = BASE + (trained if budget else 0)
         options = ({"units": units} if budget else {}) | ({"depth": depth} if depth else {})
         trial = trial_of(method, budget, place, seed, options, lr=lr)
+        cut = {"fraction": share} if share is not None and method != "zero_shot" else {}
+        trial["dataset"] = {"dataset": place, "options": cut}
         label = method + (f" lr={lr}" if len(lrs) > 1 else "") + (f" depth={depth}" if depth else "")
         row = {
             "id": ident, "label": label, "method": trial["method"], "options": trial["options"],
-            "dataset": place, "dataset_options": {}, "backbone": "ViT-B-16", "seed": seed,
+            "dataset": place, "dataset_options": cut, "backbone": "ViT-B-16", "seed": seed,
             "status": "ok", "budget": budget, "budget_parameters": target, "trained": trained,
             "total": total, "share": trained / total, "selection": "val", "chosen_epoch": 5,
             "epochs": 6, "steps": 600, "batch": 64, "lr": lr, "recipe": trial["recipe"],
@@ -154,18 +158,20 @@ def make(
             trials.append({**row, **kept, "status": state, "reason": f"made {state}"})
             continue
         trials.append(row)
-        _fill(method, trained, place, ident, lr, rng, skills, scores, history, queries, cross)
+        less = 9 * np.log10(share or 1)
+        _fill(method, trained, place, ident, lr, rng, skills, scores, history, queries, cross, less)
     tables = {"trials": trials, "scores": scores, "history": history}
     frames = {name: schema.frame(schema.build(name, rows)) for name, rows in tables.items()}
     records = schema.frame(schema.build("queries", pd.concat(queries, ignore_index=True) if queries else []))
     grid = ({"recipe.lr": list(lrs)} if len(lrs) > 1 else {}) | ({"options.depth": list(depths)} if depths[0] else {})
+    grid |= {"dataset.options.fraction": list(fractions)} if len(fractions) > 1 else {}
     document = {"name": "made", "recipe": {"epochs": 6, "lr": 1e-3}, "grid": grid}
     study = {"schema": 1, "study": document, "trials": declared}
     study["question"] = "Which method should adapt CLIP for a given number of trained parameters?"
     return Results(study=study, queries=records, missing=missing, **frames)
 
 
-def _fill(method, trained, place, ident, lr, rng, skills, scores, history, queries, cross):
+def _fill(method, trained, place, ident, lr, rng, skills, scores, history, queries, cross, less=0.0):
     """Scores, history and records of one finished trial."""
     drop = PLACES[place][3]
     if method == "zero_shot":
@@ -174,6 +180,7 @@ def _fill(method, trained, place, ident, lr, rng, skills, scores, history, queri
         level = 70.4 + drop
     else:
         level = CEILING[method] + drop - 26 * (trained / 1e5) ** -0.55
+    level += less * (method != "zero_shot")
     level += rng.normal(0, 0.5) * (method != "zero_shot") - 3 * abs(np.log10(lr / 1e-3))
     for where in PLACES if cross else (place,):
         here = level if where == place else max(0.62 * level, 2.0)

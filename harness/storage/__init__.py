@@ -1,0 +1,1 @@
+"""What the store stands on: files and objects that appear whole, checksums, shards, packs of shards, claims."""

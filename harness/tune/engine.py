@@ -1,0 +1,120 @@
+"""Trials through `ray.tune.Tuner`, with events arriving in the thread that waits."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.errors import EnvironmentFault
+from harness.tune import worker
+from harness.tune.outcome import Ledger
+from harness.tune.prune import Pruner
+from harness.tune.session import first_line
+from harness.tune.stop import Flag, Interrupter
+from harness.tune.watch import Watch
+
+if TYPE_CHECKING:
+    from harness.tune.session import Session
+
+RETRIES = 3  # of a trial whose worker process or node died
+
+
+def run(
+    session: Session,
+    todo: Sequence[dict],
+    places: dict,
+    gpu: bool,
+    ledger: Ledger,
+    flag: Flag,
+    pruner: Pruner | None,
+    interrupter: Interrupter,
+) -> None:
+    """Run trials, once Ray is up; after a stop was asked for, until none is under way."""
+    import ray
+    from ray import tune
+    from ray.tune.schedulers import FIFOScheduler
+
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    need = {"cpu": session.threads}
+    if gpu:
+        if not (gpus := ray.cluster_resources().get("GPU", 0)):
+            raise EnvironmentFault("the trials ask for a GPU and Ray sees none", expected="device: cpu, or a GPU")
+        need["gpu"] = min(1.0, gpus / session.workers)
+
+    # Tune pickles its callbacks and scheduler by value and a terminal cannot be pickled: what they need are attributes.
+    class Listener(tune.Callback):
+        def __getstate__(self):
+            return {}
+
+        def on_trial_result(self, iteration, trials, trial, result, **info):
+            if "event" in result:
+                self.ledger.tell(json.loads(result["event"]))
+
+        def on_trial_recover(self, iteration, trials, trial, **info):
+            self.ledger.tell({"event": "died", "trial": trial.config["id"]})
+
+        def on_step_end(self, iteration, trials, **info):
+            self.watch.beat(trials)
+
+    class Stopped(tune.Stopper):
+        def __getstate__(self):
+            return {}
+
+        def __call__(self, trial_id, result):
+            return False
+
+        def stop_all(self):
+            return self.flag.raised and not self.ledger.running
+
+    class Scheduler(FIFOScheduler):
+        def __getstate__(self):
+            return {}
+
+        def on_trial_result(self, controller, trial, result):
+            event = json.loads(result.get("event", "{}"))
+            if self.pruner and event.get("event") == "epoch" and self.pruner.behind(event):
+                self.ledger.tell({"event": "pruned", "trial": event["trial"], "reason": self.pruner.reason(event)})
+                return self.STOP
+            return self.CONTINUE
+
+    watch = Watch(ledger, need, interrupter)
+    listener, scheduler, stopped = Listener(), Scheduler(), Stopped()
+    listener.ledger, listener.watch = ledger, watch
+    stopped.ledger, stopped.flag = ledger, flag
+    scheduler.ledger, scheduler.pruner = ledger, pruner
+    by_id = {trial["id"]: trial for trial in todo}
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(_in_worker, trials=by_id, places=places, flag=str(flag.path)), need),
+        param_space={"id": tune.grid_search(list(by_id))},
+        tune_config=tune.TuneConfig(
+            reuse_actors=True,
+            max_concurrent_trials=session.workers,
+            trial_dirname_creator=lambda trial: trial.config["id"],
+            scheduler=scheduler,
+        ),
+        run_config=tune.RunConfig(
+            name="trials",
+            storage_path=str(session.folder),
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
+            callbacks=[listener],
+            stop=stopped,
+            verbose=0,
+        ),
+    )
+    with watch:
+        results = tuner.fit()
+    for result in results:
+        if result.error is not None:
+            reason = f"its worker died {RETRIES + 1} times: {first_line(result.error)}"
+            ledger.tell({"event": "lost", "trial": result.config["id"], "reason": reason})
+
+
+def _in_worker(config: dict, trials: dict[str, dict], places: dict, flag: str) -> None:
+    from ray import tune
+
+    def tell(event: dict) -> None:
+        tune.report({"event": json.dumps(event, default=float)})
+
+    worker.one(trials[config["id"]], tell, Flag(flag), **places)

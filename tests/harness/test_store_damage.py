@@ -1,0 +1,122 @@
+"""The store: damage is told, what dead writers left is cleared, other schemas are read or refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harness import schema
+from harness.errors import DataError, EnvironmentFault
+from harness.storage import files, processes
+from harness.store import Store
+from tests.campaigns.toy import entry, record
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    made = Store(tmp_path / "store")
+    made.probe()
+    return made
+
+
+def test_other_readers_are_warned_by_page_checksums(store):
+    store.commit(record())
+    path = store.root / "trials" / "0123456789abcdef" / "queries.parquet"
+    good = path.read_bytes()
+    place = good.index(np.array([1.0, 0.25], dtype="<f4").tobytes())
+    path.write_bytes(good[: place + 5] + bytes([good[place + 5] ^ 1]) + good[place + 6 :])
+    assert pq.ParquetFile(path).read()["ap"].to_pylist()[1] != 0.25, (
+        "another value, and nothing amiss without checksums"
+    )
+    with pytest.raises((OSError, pa.ArrowException), match="checksum"):
+        pq.ParquetFile(path, page_checksum_verification=True).read()
+
+
+def test_a_damaged_trial_is_told_and_can_be_set_aside(store):
+    for ident in ("aaaa", "bbbb"):
+        store.commit(record(ident))
+    store.declare("one", {}, [entry("aaaa"), entry("bbbb")])
+    path = store.root / "trials" / "aaaa" / "scores.parquet"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert list(store.damaged(["aaaa", "bbbb", "cccc"])) == ["aaaa"]
+    assert "scores.parquet" in store.read("one").missing[0]["why"] and list(store.read("one").trials["id"]) == ["bbbb"]
+    place = store.set_aside("aaaa")
+    assert (place / "scores.parquet").is_file() and store.done(["aaaa"]) == set()
+    assert store.commit(record("aaaa")) and not store.read("one").missing
+    assert store.set_aside("aaaa") != place
+
+
+def test_a_newer_schema_is_refused_and_an_older_one_is_filled_up(store, monkeypatch):
+    store.declare("one", {}, [entry("aaaa")])
+    monkeypatch.setattr(schema, "VERSION", 2)
+    store.commit(record("aaaa"))
+    assert not store.read("one").missing
+    monkeypatch.setattr(schema, "VERSION", 1)
+    with pytest.raises(DataError, match=r"newer release of upbench \(schema 2\)"):
+        store.read("one")
+    store.set_aside("aaaa")
+    fields = schema.SCHEMAS["history"]
+    older = pa.schema([f for f in fields if f.name not in ("val_mAP", "lr")])
+    monkeypatch.setitem(schema.SCHEMAS, "history", older)
+    store.commit(record("aaaa"))
+    monkeypatch.setitem(schema.SCHEMAS, "history", fields)
+    history = store.read("one").history
+    assert list(history.columns) == fields.names and history["val_mAP"].isna().all() and history["val_R1"].notna().all()
+
+
+def test_orphans_of_the_living_stay(store):
+    mine = store.root / "trials" / processes.temporary("aaaa")
+    mine.mkdir()
+    dead = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); from harness.storage import processes;"
+         "print(processes.temporary('bbbb'))"], capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    (store.root / "trials" / dead).mkdir()
+    reused = "-".join([*mine.name.split("-")[:-2], "1", "x"])  # our pid, another start time: a reused pid
+    (store.root / "trials" / reused).mkdir()
+    foreign = mine.name.replace(processes.host(), "f" * 8)
+    (store.root / "trials" / foreign).mkdir()
+    removed = store.files.collect("trials")
+    assert {path.name for path in removed} == {dead, reused}
+    week = time.time() - files.FOREIGN_SECONDS - 10
+    os.utime(store.root / "trials" / foreign, (week, week))
+    assert [path.name for path in store.files.collect("trials")] == [foreign] and mine.is_dir()
+
+
+def test_an_unwritable_store_is_told_before_any_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentFault, match="not writable"):
+        Store(tmp_path / "file").probe()
+
+
+def test_any_flipped_bit_is_detected(store):
+    store.commit(record())
+    store.declare("one", {"name": "one"}, [entry("0123456789abcdef")])
+    store.record_run("one", {"wall_seconds": 1.5})
+    files = [path for path in store.root.rglob("*") if path.is_file() and path.name[0] != "."]
+    assert len(files) == 7
+    rng = np.random.default_rng(0)
+    for path in files:
+        good = path.read_bytes()
+        for bit in rng.choice(8 * len(good), 40, replace=False):
+            bad = bytearray(good)
+            bad[bit // 8] ^= 1 << (bit % 8)
+            path.write_bytes(bytes(bad))
+            try:
+                store.runs("one")
+                why = [trial["why"] for trial in store.read("one").missing]
+                assert why and path.name in why[0], f"bit {bit} of {path} went unnoticed"
+            except DataError as error:
+                assert path.name in str(error)
+        path.write_bytes(good)
+    assert not store.read("one").missing
