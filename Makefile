@@ -18,9 +18,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Everything slow: the whole of `make test`, the marked tests, and the style.
+# Everything slow: the whole of `make test`, the marked tests, the style, and the campaigns against the store, one line
+# each; KILLS=n for another number of killed runs.
 check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "slow or not slow" --timeout=1800
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaigns
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.11"; exit 3; }

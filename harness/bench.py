@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from harness import evaluate, losses, registry
+from harness import evaluate, losses, memory, registry
 from harness.data import augment, tokens
 from harness.data.images import read
 from harness.errors import EnvironmentFault, RunFailed
@@ -55,7 +55,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """Medians of `runs` interleaved runs: CPU seconds on a CPU, wall seconds on a GPU; ratio = naive / fast."""
+    """Medians of `runs` interleaved runs: CPU seconds on a CPU, wall seconds on a GPU; ratio = naive / fast.
+
+    `*_memory` is the peak of the first run in bytes, see `harness.memory.Peak`; that of a part of the work is its own.
+    """
 
     case: str
     naive: float
@@ -64,6 +67,8 @@ class Row:
     runs: int
     threads: int
     difference: float | None
+    naive_memory: int | None = None
+    fast_memory: int | None = None
 
 
 def baselines(path: Path = BASELINES) -> ModuleType:
@@ -86,42 +91,54 @@ def measure(case: Case, runs: int, device: torch.device) -> Row:
     Raises:
         RunFailed: the results differ.
     """
-    first, second = case.naive().double().cpu(), case.fast().double().cpu()
+    results, peaks = [], []
+    for way in (case.naive, case.fast):
+        peak = memory.Peak(device)
+        results.append(way().double().cpu())
+        peaks.append(peak.bytes())
+    first, second = results
     off = float((first - second).abs().max() / first.abs().max()) if case.tolerance is not None else None
     if off is not None and not off <= case.tolerance:
         raise RunFailed(f"{case.name}: results differ by {off:.1e}", "bench", f"at most {case.tolerance:.0e}")
     seconds: tuple[list[float], list[float]] = [], []
     for _ in range(runs):
         for way, found in zip((case.naive, case.fast), seconds, strict=True):
-            found.append(_timed(way, device))
+            found.append(clock(way, device))
     naive, fast = median(seconds[0]) * case.factor, median(seconds[1])
-    return Row(case.name, naive, fast, naive / fast, runs, torch.get_num_threads(), off)
+    return Row(case.name, naive, fast, naive / fast, runs, torch.get_num_threads(), off, *peaks)
 
 
-def _timed(way: Callable[[], object], device: torch.device) -> float:
-    clock = time.process_time
+def clock(way: Callable[[], object], device: torch.device) -> float:
+    """Seconds of a call: the processor's on a CPU, the wall's on a GPU."""
+    now = time.process_time
     if device.type == "cuda":
-        clock = time.perf_counter
+        now = time.perf_counter
         torch.cuda.synchronize(device)
-    begin = clock()
+    begin = now()
     way()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return clock() - begin
+    return now() - begin
+
+
+def source(backbone: str) -> Source:
+    """A backbone of the bench: `tiny` at its own size, others at 384x128 with OpenAI's activation."""
+    return Source(backbone, image=(96, 32) if backbone == "tiny" else (384, 128), activation="quick_gelu")
 
 
 def cases(device: torch.device, backbone: str, batch: int, quick: bool = False, full: bool = False) -> Iterator[Case]:
-    """The suite; `quick` takes a tenth of the queries, `full` adds ICFG-PEDES's size."""
+    """The suite; `quick` takes a tenth of the queries, `full` adds ICFG-PEDES's size and the step of ViT-B/16."""
     naive = baselines()
     queries, gallery, persons = (size // 10 if quick else size for size in CUHK)
     yield metric(naive, f"metric, {queries:,} x {gallery:,}", (queries, gallery, persons), device)
     if full:
         yield metric(naive, f"metric, {ICFG[0]:,} x {ICFG[1]:,}", ICFG, device, 8)
-    source = Source(backbone, image=(96, 32) if backbone == "tiny" else (384, 128), activation="quick_gelu")
-    yield step(naive, source, batch, device, False)
-    yield step(naive, source, batch, device, True)
-    yield texts(source, 64 if quick else 256, device)
-    yield images(naive, 32 if quick else 256)
+    for name in dict.fromkeys([backbone, *(["ViT-B-16"] if full else [])]):
+        yield step(naive, source(name), batch, device, False)
+        yield step(naive, source(name), batch, device, True)
+    yield texts(source(backbone), 64 if quick else 256, device)
+    for preset in ("irra", "flip_crop"):
+        yield images(naive, 32 if quick else 256, preset)
 
 
 def metric(naive: ModuleType, name: str, size: tuple[int, int, int], device: torch.device, part: int = 1) -> Case:
@@ -206,8 +223,10 @@ def captions(count: int, context: int, vocabulary: int) -> Tensor:
     return torch.from_numpy(ids)
 
 
-def images(naive: ModuleType, count: int, batch: int = 64) -> Case:
+def images(naive: ModuleType, count: int, preset: str = "irra", batch: int = 64) -> Case:
     """Augmented batches of 384x128 JPEGs: decoded each time, or from a packed array (packing is not timed).
+
+    `flip_crop` is what is left for the host where a GPU erases.
 
     Both draw their own crops, so that results are not compared.
     """
@@ -219,17 +238,17 @@ def images(naive: ModuleType, count: int, batch: int = 64) -> Case:
         coarse.resize((128, 384), Image.Resampling.BICUBIC).save(path, quality=90)
         paths.append(path)
     packed = torch.from_numpy(np.stack([read(path, (384, 128)) for path in paths]))
-    room = torch.empty(min(batch, count), 3, 384, 128)
+    room, erase = torch.empty(min(batch, count), 3, 384, 128), augment.PRESETS[preset].erase is not None
 
     def slow() -> Tensor:
         assert folder  # alive as long as the case
-        return torch.stack([part.mean() for part in naive.loader(paths, (384, 128), MEAN, STD, batch)])
+        return torch.stack([part.mean() for part in naive.loader(paths, (384, 128), MEAN, STD, batch, erase)])
 
     def fast() -> Tensor:
         found = []
         for index in torch.arange(count).split(batch):
-            part = augment.prepare(packed[index], "irra", MEAN, STD, 0, 0, index, out=room[: len(index)])
+            part = augment.prepare(packed[index], preset, MEAN, STD, 0, 0, index, out=room[: len(index)])
             found.append(part.mean())
         return torch.stack(found)
 
-    return Case(f"augmented batches, {count} images", slow, fast, None)
+    return Case(f"augmented batches, {preset}, {count} images", slow, fast, None)

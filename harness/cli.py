@@ -27,6 +27,7 @@ COMMANDS = {
     "inspect": "write pictures, features and attention of one trial",
     "data": "check, make or pack a data set",
     "bench": "measure the harness against naive baselines",
+    "schema": "print a JSON Schema of study files, for editors",
     "check-method": "ask every promise of a method in a file",
     "publish": "copy a study's results to the published ones",
     "merge": "take over the results of other stores",

@@ -59,7 +59,7 @@ def report(resolved: Iterable[Mapping[str, Any]], results: Store, study: str, ac
     Raises:
         Drift: the checkpoint of a trial cannot be gone on from, naming what differs; only without `accept`.
     """
-    resolved = list(resolved)
+    resolved = [trial for trial in resolved if trial["status"] == "ready"]
     done, lines, refused = results.done(trial["id"] for trial in resolved), [], []
     for ident in results.done(checkpoint.unfinished(results.local)):
         checkpoint.Checkpoints(results.local, ident).remove()  # a process died between its commit and this
@@ -106,9 +106,11 @@ def _hashes(left: list[Mapping[str, Any]], results: Store, study: str) -> list[s
 
 def _between(before: Mapping[str, str], here: Mapping[str, str]) -> tuple[str, str]:
     """Which hashes differ, and how."""
-    names = [name for name in here if before.get(name) != here[name]] if before else sorted(here)
-    how = ", ".join(f"{name} {before.get(name, '?')[:8]} -> {here[name][:8]}" for name in names)
-    return " and ".join(names) if before else " or ".join(names), how
+    names = [name for name in here if before.get(name) != here[name]]
+    how = ", ".join(f"{name} {before[name][:8]} -> {here[name][:8]}" for name in names if name in before)
+    if not before or not names:  # declared by a release that named them otherwise
+        return "code, data or backbone", "of an earlier release"
+    return " and ".join(names), how
 
 
 def _same(trial: Mapping[str, Any]) -> str:

@@ -67,10 +67,10 @@ def _convert(module: nn.Module) -> None:
         if any(p.requires_grad for p in own.values()):
             raise _refused(f"trained {name} tables")
         halved = own
-    elif own and not hasattr(module, "HALF"):
+    elif own and "HALF" not in vars(type(module)):  # a subclass computes something else
         raise _refused(f"'{name}'")
     else:
-        halved = {key: own[key] for key in getattr(module, "HALF", ()) if key in own}
+        halved = {key: own[key] for key in vars(type(module)).get("HALF", ()) if key in own}
     for parameter in halved.values():
         parameter.data = parameter.data.half()
     if hasattr(module, "dense_delta"):

@@ -124,9 +124,7 @@ def inspect(
     return place
 
 
-def train_again(
-    row: Mapping[str, Any], data: Path, report: Callable[[dict], None]
-) -> tuple[Trip, float, np.ndarray]:
+def train_again(row: Mapping[str, Any], data: Path, report: Callable[[dict], None]) -> tuple[Trip, float, np.ndarray]:
     """The trip of a committed trial with its chosen weights in place, its Rank-1 on test, and the rank of the first
     match of each caption of the test split [captions], 0 where it has none."""
     trial = json.loads(row["spec"])

@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from harness import registry
 from harness.data.fingerprint import fingerprint
+from harness.data.maps import write
 from harness.data.pack import pack
 from harness.data.split import Split
 from harness.data.subset import OPTIONS, subset, taken
@@ -85,10 +86,20 @@ def _identity(dataset: str, data: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
+def maps(dataset: Mapping, data: str | Path) -> Path:
+    """The folder that says which identity, image and caption each number of a data set is; see `harness.data.maps`.
+
+    A trial writes it when it first reads the data set: `<data>/.cache/maps/<data set>-<identity of its contents>`.
+    """
+    name = f"{Path(dataset['dataset']).stem}-{identity(dataset, data)}"
+    return write(splits(dataset, data), Path(data) / ".cache" / "maps" / name)
+
+
 @functools.lru_cache(maxsize=16)
 def _part(dataset: str, data: str, name: str, source: Source) -> Part:
     split = _splits(dataset, data)[name]
     cache = Path(data) / ".cache"
+    maps(json.loads(dataset), data)
     images = pack(split, pixels(source)["size"], cache / "images")
     ids, truncated = tokens(split.captions, tokenizer(source), cache / "tokens")
     return Part(split, images, ids, truncated)

@@ -25,8 +25,8 @@ NOISE = 2e-7  # two float32 scores nearer than this, or than 6 times the largest
 SAMPLE = 64  # scores of a block whose error is measured
 DENSE = 1 << 15  # near pairs in a block above which whole rows are taken again instead of pairs
 CELLS = 1 << 23  # scores held at a time
-NEAR = 1 << 19  # of them searched at a time for near pairs, few enough for the cache
-COMPARE = {"cpu": 1, "cuda": 64}  # up to so many matches per query comparing each is faster than sorting the row
+SPARSE = 1 / 64  # up to this share of a block above the worst matches, these few scores are listed one by one
+COMPARE = {"cpu": 4, "cuda": 64}  # up to so many matches per query comparing each is faster than sorting the row
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +90,19 @@ def rank_positives(
     if not queries.is_cuda:
         queries, gallery = queries.cpu(), gallery.cpu()
     queries, gallery = _fixed(queries, "query"), _fixed(gallery, "gallery")[layout.order.to(gallery.device)]
-    single = None if queries.is_cuda else gallery.float()
+    if queries.is_cuda:
 
-    def count(rows: slice, columns: Tensor, real: Tensor) -> Tensor:
-        q = queries[rows]
-        if single is None:
-            return _above(q @ gallery.T, columns, real)
-        return _settle(q.float() @ single.T, q, gallery, columns, real)
+        def count(rows: slice, columns: Tensor, real: Tensor) -> Tensor:
+            return _above(queries[rows] @ gallery.T, columns, real)
+
+    else:
+        single, room = gallery.float(), torch.empty(0)
+
+        def count(rows: slice, columns: Tensor, real: Tensor) -> Tensor:
+            nonlocal room  # new pages for every block would cost as much as reading them
+            q = queries[rows]
+            room = room if len(room) else torch.empty(len(q), len(gallery))
+            return _settle(torch.mm(q.float(), single.T, out=room[: len(q)]), q, gallery, columns, real)
 
     return layout.ranks(count, block, queries.device)
 
@@ -176,37 +182,70 @@ def _take(scores: Tensor, columns: Tensor, real: Tensor) -> Tensor:
 
 def _at_least(scores: Tensor, *limits: Tensor) -> list[Tensor]:
     """How many scores of the row [b, G] reach each limit [b, P]: int64 [b, P] for each of `limits`."""
-    if limits[0].shape[1] <= COMPARE[scores.device.type]:
-        return [torch.stack([(scores >= v[:, None]).sum(1) for v in t.unbind(1)], 1) for t in limits]
-    # On a CPU numpy's sort, which is vectorised and makes no indices.
-    ordered = scores.sort(dim=1).values if scores.is_cuda else torch.from_numpy(np.sort(scores.numpy(), axis=1))
-    return [scores.shape[1] - torch.searchsorted(ordered, t.contiguous()) for t in limits]
+    if scores.is_cuda:
+        if limits[0].shape[1] <= COMPARE["cuda"]:
+            return [torch.stack([(scores >= v[:, None]).sum(1) for v in t.unbind(1)], 1) for t in limits]
+        ordered = scores.sort(dim=1).values
+        return [scores.shape[1] - torch.searchsorted(ordered, t.contiguous()) for t in limits]
+    # On a CPU only what is above the worst match of a row matters, which is little where a model is good.
+    cells, wanted = scores.numpy(), [t.numpy() for t in limits]
+    kept = cells >= np.min([t.min(axis=1) for t in wanted], axis=0)[:, None]
+    if np.count_nonzero(kept) <= SPARSE * kept.size:
+        found = _few(cells, kept, wanted)
+    elif limits[0].shape[1] <= COMPARE["cpu"]:
+        # A sum of bytes is vectorised, that of truth values is not.
+        every = [[(scores >= v[:, None]).view(torch.int8).sum(1, dtype=torch.int32) for v in t.T] for t in limits]
+        return [torch.stack(each, 1).long() for each in every]
+    else:
+        found = [np.empty(t.shape, np.int64) for t in wanted]
+        for row, (line, mask) in enumerate(zip(cells, kept, strict=True)):
+            line = np.sort(line[mask])
+            for t, into in zip(wanted, found, strict=True):
+                into[row] = len(line) - line.searchsorted(t[row])
+    return [torch.from_numpy(each) for each in found]
+
+
+def _few(cells: np.ndarray, kept: np.ndarray, limits: list[np.ndarray]) -> list[np.ndarray]:
+    """`_at_least` from a list of all scores that are kept."""
+    flat = np.flatnonzero(kept)
+    value, row = cells.ravel()[flat][:, None], flat // cells.shape[1]
+    ends = np.searchsorted(row, np.arange(len(cells) + 1))
+    found = []
+    for t in limits:
+        running = np.zeros((len(flat) + 1, t.shape[1]), np.int64)
+        np.cumsum(value >= t[row], axis=0, out=running[1:])
+        found.append(running[ends[1:]] - running[ends[:-1]])
+    return found
 
 
 def _above(scores: Tensor, columns: Tensor, real: Tensor) -> Tensor:
     """How many others score at least as high as each match, int64 [b, P]; changes `scores`."""
-    return _at_least(scores, _take(scores, columns, real))[0]
+    return _at_least(scores, _take(scores, columns, real).masked_fill(~real, torch.inf))[0]
 
 
 def _settle(scores: Tensor, q: Tensor, gallery: Tensor, columns: Tensor, real: Tensor) -> Tensor:
-    """`_above` of the exact scores q @ gallery.T, given those scores in float32."""
+    """`_above` of the exact scores q @ gallery.T, given those scores in float32 on a CPU."""
     found = _take(scores, columns, real)
     some = real[:, 0].nonzero().flatten()[:SAMPLE]
     error = (found[some, 0] - (q[some] * gallery[columns[some, 0]]).sum(1)).abs()
     window = max(NOISE, 6 * float(error.max())) if len(error) else NOISE
+    found = found.masked_fill(~real, torch.inf)
     low, high = found - window, found + window
     sure, possible = _at_least(scores, high, low)
-    near = (possible - sure).masked_fill(~real, 0)
+    near = possible - sure
     if int(near.sum()) > DENSE:
         rows = near.any(dim=1).nonzero().flatten()
         sure[rows] = _above(q[rows] @ gallery.T, columns[rows], real[rows])
         return sure
-    row, slot = near.nonzero().unbind(1)
-    for part in torch.arange(len(row)).split(max(1, NEAR // scores.shape[1])):
-        r, s = row[part], slot[part]
-        line = scores[r]
-        pair, column = ((line >= low[r, s][:, None]) & (line < high[r, s][:, None])).nonzero().unbind(1)
-        mine = (q[r] * gallery[columns[r, s]]).sum(1)
-        others = (q[r[pair]] * gallery[column]).sum(1)
-        sure[r, s] += torch.zeros_like(r).index_add_(0, pair, (others >= mine[pair]).long())
+    rows, slots = near.numpy().nonzero()
+    if not len(rows):
+        return sure
+    cells, low, high = scores.numpy(), low.numpy()[rows, slots], high.numpy()[rows, slots]
+    # Row by row, since a row fits into the cache nearest to the processor.
+    lists = [np.flatnonzero((cells[r] >= a) & (cells[r] < b)) for r, a, b in zip(rows, low, high, strict=True)]
+    pair = torch.from_numpy(np.repeat(np.arange(len(rows)), [len(each) for each in lists]))
+    column, r, s = (torch.from_numpy(each) for each in (np.concatenate(lists), rows, slots))
+    mine = (q[r] * gallery[columns[r, s]]).sum(1)
+    others = (q[r[pair]] * gallery[column]).sum(1)
+    sure[r, s] += torch.zeros_like(r).index_add_(0, pair, (others >= mine[pair]).long())
     return sure

@@ -70,7 +70,7 @@ class Recipe(Value):
         if self.sampler == "identity" and self.batch % self.instances:
             raise ValueError(f"batch {self.batch} is no multiple of instances {self.instances}")
         if self.precision == "fp16-reference" and self.eps < 1e-4:
-            raise ValueError(f"eps {self.eps:g} vanishes in float16: precision fp16-reference needs that of the release, 1e-3")
+            raise ValueError(f"eps {self.eps:g} vanishes in float16: precision fp16-reference wants the released 1e-3")
         if twice := next((name for name in self.losses if self.losses.count(name) > 1), None):
             raise ValueError(f"loss '{twice}' is named twice")
         return self

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
-
-import numpy as np
-import torch
-from torch import Tensor
 
 from harness import evaluate, material, provenance
 from harness.data.split import Split
@@ -77,24 +72,6 @@ def scores(
             record.queries.extend(
                 {**place, **dict(zip(columns, values, strict=True))} for values in zip(*columns.values(), strict=True)
             )
-
-
-def pack(both: tuple[evaluate.Measured, evaluate.Measured]) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
-    """Both directions of a look as JSON values and tensors, from which `unpack` makes them again."""
-    plain = [{f.name: getattr(one, f.name) for f in fields(one) if f.name != "records"} for one in both]
-    columns = {f"{i}/{name}": column for i, one in enumerate(both) for name, column in one.records.items()}
-    return plain, {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
-
-
-def unpack(
-    plain: Sequence[Mapping[str, Any]], columns: Mapping[str, Tensor]
-) -> tuple[evaluate.Measured, evaluate.Measured]:
-    """What `pack` took apart."""
-    records: tuple[dict, dict] = ({}, {})
-    for name, column in columns.items():
-        direction, _, rest = name.partition("/")
-        records[int(direction)][rest] = column.numpy()
-    return tuple(evaluate.Measured(**one, records=own) for one, own in zip(plain, records, strict=True))
 
 
 def named(error: DataError, dataset: str, part: str, split: Split) -> DataError:

@@ -10,7 +10,7 @@ rounding; the price is a second forward pass.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 
 import torch
@@ -46,6 +46,7 @@ class Stepper:
         self.precision = torch.autocast(kind, torch.bfloat16) if recipe.bf16(kind) else nullcontext()
         self.coupled = [module for module in backbone.modules() if hasattr(module, "extra_loss")]
         self.micro, self.compiled = recipe.micro_batch, None
+        self._calls: dict[nn.Module, Callable] = {}
         if recipe.micro_batch and (name := self._whole_only()):
             raise UserError(
                 f"the loss of {name} couples the samples of a batch and cannot be taken in parts",
@@ -67,9 +68,12 @@ class Stepper:
             labels: int64 [B, context] on the CPU: the words that were masked, 0 elsewhere.
         """
         inputs = (images, ids) if masked is None else (images, ids, masked)
-        if self.recipe.compile and self.compiled is None:
+        if not self.recipe.compile:
+            return self._descend(inputs, person, labels)
+        if self.compiled is None:
             self._compile(inputs, person, labels)
-        return self._descend(inputs, person, labels)
+        with self._compiled_blocks():
+            return self._descend(inputs, person, labels)
 
     def features(self, images: Tensor, ids: Tensor, masked: Tensor | None = None) -> tuple[Tensor, ...]:
         """What the losses see, one row per sample: features [B, embed] of both towers, for `mlm` also their tokens."""
@@ -85,10 +89,8 @@ class Stepper:
         (image, text, *tokens), recipe, given = features, self.recipe, dict(self.heads)
         if tokens:
             seen, words = tokens
-            place = labels.nonzero(as_tuple=True)
             with self.precision:
-                scores = self.heads["mlm_head"](self.heads["interaction"](words, seen)[place])
-            given |= {"mlm_scores": scores.float(), "mlm_labels": labels[place].to(scores.device)}
+                given |= interaction.read(self.heads, words, seen, labels)
         parts = losses.compute(recipe.losses, image.float(), text.float(), person, recipe.temperature, **given)
         return sum(parts.values())
 
@@ -179,15 +181,28 @@ class Stepper:
         for tower in self.backbone.towers:
             for block in tower.blocks:
                 block.compile(dynamic=tower.causal)
+                self._calls[block], block._compiled_call_impl = block._compiled_call_impl, None
         for _ in range(2):
             begin = time.perf_counter()
-            self._descend(inputs, person, labels)
+            with self._compiled_blocks():
+                self._descend(inputs, person, labels)
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             seconds.append(time.perf_counter() - begin)
             self.forget()
             _seed(self.device, start)
         self.compiled = max(0.0, seconds[0] - seconds[1])
+
+    @contextmanager
+    def _compiled_blocks(self) -> Iterator[None]:
+        """Only steps use what was compiled: an evaluation, without gradients, would have to compile all of it again."""
+        try:
+            for block, call in self._calls.items():
+                block._compiled_call_impl = call
+            yield
+        finally:
+            for block in self._calls:
+                block._compiled_call_impl = None
 
 
 def _random(device: torch.device) -> tuple[Tensor, ...]:

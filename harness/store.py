@@ -5,6 +5,7 @@
     packs/<name>/          many trials in one shard, made by `compact`; gone/ names those taken out of a pack
     runs/<name>/<n>.json   one record per `upbench run`
     claims/<id>-<n>.json   who computes a trial right now
+    checkpoints/<id>/<n>/  the state of an unfinished trial (`harness/checkpoint.py`)
     aside/<id>-<n>/        shards taken out of use: damaged, or to be tried again; never deleted
 
 A store is a folder, or a prefix of an object store (`s3://bucket/prefix`). A trial is committed once; a second commit
@@ -259,7 +260,7 @@ class Store:
         Args:
             other: Where from.
             ids: Trials committed there.
-            queries: Per-query records to take: all, selected (text to image, ranks only: what reports read) or none.
+            queries: Per-query records to take: all, selected (text to image: what reports pair) or none.
             packed: Write few files.
         """
         return taking.take(self.files, other.files, ids, queries, packed)

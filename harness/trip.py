@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness import cost, drift, evaluate, half, heads, material, registry, rows
+from harness import cost, drift, half, heads, material, registry, rows
 from harness.checkpoint import Keeper
 from harness.errors import DataError, Preempted
 from harness.method import make, restore, state, trainable
+from harness.pick import Look, Pick
 from harness.recipe import Recipe
 from harness.store import Record
 from harness.train import Training
@@ -22,21 +23,6 @@ from harness.view import View
 from harness.weights import Source, load, shape
 
 CHOICE = {"val": "selected", "last": "last", "test-oracle": "oracle"}
-Look = tuple[evaluate.Measured, evaluate.Measured]
-
-
-@dataclasses.dataclass(frozen=True)
-class Pick:
-    """The epoch chosen so far, its trained parameters, and its look at the watched split in both directions."""
-
-    epoch: int
-    state: dict[str, Tensor]
-    look: Look | None = None
-
-    @property
-    def merit(self) -> tuple[float, float]:
-        """What chooses an epoch: Rank-1, then mAP; the earlier epoch wins a tie."""
-        return self.look[0].values["R1"], self.look[0].values["mAP"]
 
 
 class Trip:
@@ -261,16 +247,14 @@ class Trip:
             "seconds_training": self.training_before + time.perf_counter() - self.start,
             "waited": self.watch.waited,
             "evaluating": self.evaluating,
+            "first_step": self.row.get("seconds_first_step"),
             "peak": self.highest,
         }
         tensors = {} if self.trained else {f"training/{name}": value for name, value in training.tensors().items()}
         tensors["stopwatch"] = torch.tensor(self.watch.steps, dtype=torch.float64)
         if self.pick:
-            tensors |= {f"pick/{name}": value for name, value in self.pick.state.items()}
-            about["pick"] = {"epoch": self.pick.epoch, "look": None}
-            if self.pick.look:
-                about["pick"]["look"], records = rows.pack(self.pick.look)
-                tensors |= {f"look/{name}": value for name, value in records.items()}
+            about["pick"], parts = self.pick.parts()
+            tensors |= {f"pick/{name}": value for name, value in parts.items()}
         return self.keeper.save(about, tensors)
 
     def _enter(self) -> None:
@@ -280,7 +264,7 @@ class Trip:
             return
         about, training = found.about, self.training
         drift.refuse(about, self.trial["device"])
-        groups: dict[str, dict[str, Tensor]] = {"training": {}, "pick": {}, "look": {}, "stopwatch": {}}
+        groups: dict[str, dict[str, Tensor]] = {"training": {}, "pick": {}, "stopwatch": {}}
         for name, value in found.tensors.items():
             group, _, rest = name.partition("/")
             groups[group][rest] = value
@@ -291,9 +275,9 @@ class Trip:
         training.stepper.micro = about["micro"]
         self.watch = cost.Stopwatch(groups["stopwatch"][""].tolist(), about["waited"])
         if about["pick"]:
-            look = rows.unpack(about["pick"]["look"], groups["look"]) if about["pick"]["look"] else None
-            self.pick = Pick(about["pick"]["epoch"], groups["pick"], look)
+            self.pick = Pick.whole(about["pick"], groups["pick"])
         self.trained, self.evaluating, self.peak = about["trained"], about["evaluating"], about["peak"]
         self.before, self.training_before = about["seconds"], about["seconds_training"]
+        self.row["seconds_first_step"] = about["first_step"]
         self.history[:] = about["history"]
         self.resumes = about["resumes"] + 1

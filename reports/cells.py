@@ -180,6 +180,7 @@ def _groups(results: Results) -> list[tuple[dict, list[str], list[int]]]:
 
 SIZES = ("budget_parameters", "trained", "total", "share")
 
+
 def _median(values: np.ndarray) -> float | None:
     values = values[np.isfinite(values)]
     return float(np.median(values)) if len(values) else None
@@ -201,6 +202,8 @@ MEDIANS = (
 # How the trials of a cell make one cost of each column. One trial that read features from the cache makes the time of
 # evaluation incomparable, and one that had to split its batch makes the cell a split one.
 COSTS = {**dict.fromkeys(MEDIANS, _median), "features_cached": _extreme(np.max), "micro_batch": _extreme(np.min)}
+
+
 def ordered(found: Iterable[Cell]) -> list[Cell]:
     """Reference methods first, then by label and size; datasets as `places` has them."""
     found = list(found)

@@ -42,20 +42,29 @@ class Records:
 
     def __init__(self, queries: pd.DataFrame, split: str = "test", direction: str = "t2i") -> None:
         kept = (queries["split"] == split) & (queries["direction"] == direction) & queries["first"].notna()
-        self._frame = queries[kept.to_numpy()]
+        self._rows = np.flatnonzero(kept.to_numpy(bool))
+        # Only the numbers are taken: texts of millions of queries cost more than all that is done with them.
+        self._frame = queries[["query", "person", "first", "ap", "inp"]].take(self._rows)
+        self._names = [pd.factorize(queries[name]) for name in ("id", "dataset")]
         self._values: dict[str, np.ndarray] = {}
 
     @cached_property
     def _by_trial(self) -> dict[tuple[str, str], Queries]:
-        frame = self._frame
-        columns = [frame[name].to_numpy() for name in ("query", "person", "first")]
-        places = frame.groupby(["id", "dataset"], sort=False).indices
-        found = {}
-        for key, rows in places.items():
+        columns = [self._frame[name].to_numpy() for name in ("query", "person", "first")]
+        (ids, trials), (places, datasets) = self._names
+        key = ids[self._rows].astype(np.int64) * max(len(datasets), 1) + places[self._rows]
+        edges = np.flatnonzero(np.diff(key)) + 1
+        starts = np.concatenate([[0], edges, [len(key)]]) if len(key) else np.zeros(1, dtype=int)
+        first = key[starts[:-1]]
+        if len(np.unique(first)) < len(first):  # a trial's records are scattered
+            runs = {k: np.flatnonzero(key == k) for k in np.unique(first)}
+        else:
             # Records of a trial lie together, so a slice gives views where an index would copy.
-            together = len(rows) == rows[-1] - rows[0] + 1
-            at = slice(int(rows[0]), int(rows[-1]) + 1) if together else rows
-            found[key] = Queries(*(column[at] for column in columns), at)
+            runs = {k: slice(int(one), int(two)) for k, one, two in zip(first, starts, starts[1:], strict=False)}
+        found = {}
+        for k, rows in runs.items():
+            ident, place = divmod(int(k), max(len(datasets), 1))
+            found[trials[ident], datasets[place]] = Queries(*(column[rows] for column in columns), rows)
         return found
 
     def of(self, ident: str, dataset: str) -> Queries | None:

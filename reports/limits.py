@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.errors import UserError, nearest
+from harness.errors import UserError
 from reports import style
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def parse(kind: str, text: str | float) -> Limit:
         limit = Limit(kind, number * units.get(unit, 1.0))
     else:
         where = f"--{kind}"
-        raise UserError(f"unknown unit '{match[2]}'", where=where, expected=expected, nearest=nearest(unit, units))
+        raise UserError(f"unknown unit '{match[2]}'", where=where, expected=expected)
     if limit.most <= 0:
         raise UserError(f"'{text}' leaves nothing", where=f"--{kind}", expected=expected)
     return limit

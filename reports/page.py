@@ -19,9 +19,10 @@ from markupsafe import Markup
 
 from harness import registry
 from harness.errors import UserError, nearest
-from reports import literature, palette, style
+from reports import literature, palette, parallel, style
 from reports.cells import WORDS, Cell, cells, gaps, home, places
 from reports.declared import declared
+from reports.recipes import recipes
 from reports.table import Table, Value
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from reports.inspected import Inspection
 
 FIRST = ("budget_curve", "main", "budget")
+MANY = 2000  # trials from which figures and tables are drawn side by side
 
 
 @dataclass(frozen=True)
@@ -76,19 +78,27 @@ def report(
     published = literature.load() if published is None else published
     wanted = set(only)
     given = {"results": results, "preset": preset, "literature": published, "inspection": inspection}
-    written, figures, tables, skipped = [], [], [], []
-    for kind, shown in (("figures", figures), ("tables", tables)):
+    tasks, skipped = [], []
+    for kind in ("figures", "tables"):
         for name in _order(registry.names(kind)):
-            module = registry.find(kind, name)
             if wanted and name not in wanted:
                 continue
-            if not _call(getattr(module, "applies", lambda results: True), given):
+            if _call(getattr(registry.find(kind, name), "applies", lambda results: True), given):
+                tasks.append((kind, name))
+            else:
                 skipped.append((name, registry.summary(kind, name)))
-                continue
-            made = _call(module.draw, given)
-            paths, one = _figure(name, made, out) if kind == "figures" else _table(name, made, out)
-            written += paths
-            shown.append(one)
+
+    def make(task: tuple[str, str]) -> tuple[list[Path], Shown]:
+        kind, name = task
+        made = _call(registry.find(kind, name).draw, given)
+        return _figure(name, made, out) if kind == "figures" else _table(name, made, out)
+
+    # Tables first: the comparison of all pairs takes longest.
+    turns = sorted(tasks, key=lambda task: task[0] == "figures")
+    workers = min(parallel.processors(), 4) if len(results.trials) >= MANY else 1
+    done = dict(zip(turns, parallel.each(make, turns, workers), strict=True))
+    written = [path for task in tasks for path in done[task][0]]
+    figures, tables = ([done[t][1] for t in tasks if t[0] == kind] for kind in ("figures", "tables"))
     page = out / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(_page(results, figures, tables, skipped, refresh), encoding="utf-8", newline="\n")
@@ -222,6 +232,7 @@ def _page(results: Results, figures: list, tables: list, skipped: list, refresh:
         tables=tables,
         skipped=skipped,
         document=json.dumps(document, indent=2, ensure_ascii=False, default=str),
+        recipes=recipes(results),
         provenance=provenance(results),
         tips=Markup(json.dumps({k: v for f in figures for k, v in f.tips.items()}).replace("<", "\\u003c")),
         refresh=refresh,

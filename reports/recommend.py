@@ -6,6 +6,7 @@ records are. The best of many is flattered by its own luck, so its score stands 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -82,7 +83,8 @@ class Advice:
             name = Choice(self.smallest, None).name
             lines.append(f"  the smallest that cannot be told from it: {name}, "
                          f"{style.count(self.smallest.trained or 0)} parameters")  # fmt: skip
-        return "\n".join([*lines, *(f"  left out: {line}" for line in self.over)])
+        lines += [f"  left out: {line}" for line in self.over]
+        return "\n".join(part for line in lines for part in textwrap.wrap(line, 80, subsequent_indent="      "))
 
     def as_dict(self) -> dict:
         """Plain JSON values; scores in percent, differences in points, memory in bytes, time in seconds."""

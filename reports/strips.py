@@ -35,7 +35,7 @@ def strips(preset: str, words: Sequence[str], across: int, under: float = 0.0) -
         rows = [max(row, high + 0.1 * scale) for row, high in zip(rows, highs, strict=True)]
     figure.set_size_inches(p.width, sum(rows) + 0.55 * scale)
     if narrow:
-        axes = figure.subplots(len(words), 1, squeeze=False, height_ratios=rows)[:, 0].tolist()
+        axes = figure.subplots(len(words), 1, squeeze=False)[:, 0].tolist()
         for one, text in zip(axes, texts, strict=True):
             one.set_title(text, loc="left", fontsize=p.small, linespacing=1.15)
     else:
@@ -47,8 +47,7 @@ def strips(preset: str, words: Sequence[str], across: int, under: float = 0.0) -
     for one in axes:
         one.set_axis_off()
         one.set_xlim(0, across)
-        one.set_ylim(1, -under)
-        one.invert_yaxis()
+        one.set_ylim(-under, 1)
         one.set_aspect(RATIO, anchor="NW")
     return figure, axes
 

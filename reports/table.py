@@ -87,6 +87,7 @@ class Table:
 
 PARTS = ("low", "high", "seeds")
 
+
 def _md_entry(entry: Entry) -> str:
     if not isinstance(entry, Value) or entry.number is None or entry.text:
         return plain(entry)

@@ -84,8 +84,8 @@ def command(sources, store, as_json) -> None:
             added = sum(verdict == "added" for verdict in merged.studies.values())
             click.echo(
                 f"{source}: {merged.count('added')} trials added, {merged.count('same')} the same, "
-                f"{merged.count('conflict')} in conflict; {added} studies and {sum(merged.runs.values())} records of "
-                "runs added"
+                f"{merged.count('conflict')} in conflict; {added} studies added, "
+                f"{sum(merged.runs.values())} records of runs"
             )
     if as_json:
         shared.say_json(told)

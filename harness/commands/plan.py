@@ -24,6 +24,7 @@ def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> 
 
     Trains nothing but a few steps of each method, once on a machine.
     """
+    from harness.spec import grid
     from harness.store import Store
 
     asked = shared.load(study, shared.assignments(settings, seeds))
@@ -76,8 +77,10 @@ def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> 
         if row["solved"] and row["solved"]["mode"] != "params":
             click.echo("error: achieved against target; flops are per pair in training, memory is bytes of a batch")
             break
-    for reason in dict.fromkeys(row["reason"] for row in rows if row["reason"] and row["state"] != "waiting"):
-        click.echo(f"infeasible: {reason}")
+    for line in dict.fromkeys(_infeasible(row) for row in rows if row["state"] != "waiting" and row["reason"]):
+        click.echo(line)
+    for index in grid.idle(asked):
+        click.echo(f"rule {index + 1} matches no trial: {asked.rules[index].when}")
     counts = Counter(row["state"] for row in rows)
     line = f"{len(rows)} trials: " + ", ".join(f"{n} {state}" for state, n in counts.items())
     click.echo(line + (f"; {repeats} repeats of a trial dropped" if repeats else ""))
@@ -85,6 +88,13 @@ def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> 
         _say_costs(costs)
     for fault in lacking:
         click.echo(f"before a run: {fault}; ids stay the same")
+
+
+def _infeasible(row: dict) -> str:
+    """Why a row will have no numbers, with the share that the nearest setting has."""
+    where = f"{row['label']} at {row['budget']}" if row["budget"] else row["label"]
+    near = f", {100 * row['share']:.3f} %" if row["solved"] and row["solved"]["mode"] == "params" else ""
+    return f"infeasible: {where}: {row['reason']}{near}"
 
 
 def _say_costs(costs) -> None:

@@ -10,7 +10,7 @@ from harness.errors import DataError, UserError
 
 KEPT = {
     "all": "all per-query records",
-    "selected": "of the per-query records those of text to image, with ranks only: what the paired statistics read",
+    "selected": "of the per-query records those of text to image, which the paired statistics read",
     "none": "no per-query records: means over seeds can be drawn, paired statistics cannot",
 }
 

@@ -41,7 +41,8 @@ def command(study, out, preset, only, watch, every, inspection, store, as_json) 
             )
         seen = inspected.latest(Store(store).root, results.trials["id"]) if inspection else None
         if inspection and seen is None:
-            raise DataError(f"no trial of study '{name}' was inspected", where=store, expected=f"upbench inspect {study}")
+            missing = f"no trial of study '{name}' was inspected"
+            raise DataError(missing, where=store, expected=f"upbench inspect {study}")
         return results, page.report(results, out, preset, names, refresh, inspection=seen)
 
     results, paths = _follow(Store(store), name, draw, every, as_json) if watch else draw()

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from harness.commands import shared
-from harness.errors import Preempted, RunFailed
+from harness.errors import Preempted, RunFailed, UserError
+from harness.live import Live
 from harness.progress import Progress, clock
 
 RETRIED = ("failed", "oom")
@@ -24,14 +25,21 @@ RETRIED = ("failed", "oom")
     metavar="ADDRESS",
     help="of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT",
 )
+@click.option(
+    "--log", "log", multiple=True, metavar="NAME[=PLACE]", help="also log to tensorboard, mlflow or wandb (=DIR, =URI)"
+)
+@click.option("--gpu-share", metavar="SHARE", help="of a GPU for each trial: auto measures it; default 1")
 @click.option("--workers", type=click.IntRange(min=1), help="trials side by side; default one per core or GPU")
 @click.option("--retry-failed", is_flag=True, help="run trials again that failed or were out of memory")
+@click.option("--accept-drift", is_flag=True, help="start trials anew whose checkpoints do not fit this machine")
 @shared.store_option
 @shared.data_option
 @shared.set_option
 @shared.seeds_option
 @click.pass_context
-def command(ctx, study, executor, address, workers, retry_failed, store, data, settings, seeds) -> None:
+def command(
+    ctx, study, executor, address, log, gpu_share, workers, retry_failed, accept_drift, store, data, settings, seeds
+) -> None:
     """Run what is not done yet of STUDY, a YAML file or a name.
 
     Every trial is kept as soon as it is finished. Stop with Ctrl-C; the same command continues.
@@ -40,6 +48,7 @@ def command(ctx, study, executor, address, workers, retry_failed, store, data, s
 
     began = ctx.obj["began"] if ctx.obj else time.perf_counter()
     results = Store(store)
+    trackers, gpu_share = _trackers(log, executor), _share(gpu_share)
     results.probe()
     early = []
 
@@ -55,7 +64,9 @@ def command(ctx, study, executor, address, workers, retry_failed, store, data, s
 
     try:
         asked = shared.load(study, shared.assignments(settings, seeds), start)
-        laid, ids = _declare(asked, data, results)
+        if address and early:
+            early[0].wait()  # a wrong address is told before trials are resolved
+        laid, ids = _declare(asked, data, results, accept_drift)
         if _tidy(results, ids, retry_failed):
             laid, ids = _declare(asked, data, results)
         already, outcome = len(results.done(ids)), None
@@ -65,7 +76,7 @@ def command(ctx, study, executor, address, workers, retry_failed, store, data, s
                 raise fault
             if executor == "ray" and not early:
                 session(asked)
-            outcome, workers = _execute(todo, executor, asked, results, data, early, laid, outcome)
+            outcome, workers = _execute(todo, executor, asked, results, data, early, laid, outcome, trackers, gpu_share)
             if outcome.stopped or not laid.waiting:
                 break
             laid, ids = _declare(asked, data, results)
@@ -97,9 +108,14 @@ def command(ctx, study, executor, address, workers, retry_failed, store, data, s
     _conclude(asked.name, results, record, ids, store, len(laid.waiting))
 
 
-def _declare(asked, data, results) -> tuple:
-    """The trials as far as they are known, written down, and their ids."""
+def _declare(asked, data, results, accept_drift=None) -> tuple:
+    """The trials as far as they are known, written down, and their ids; at first also what changed since."""
     laid = shared.lay_out(asked, data, results)
+    if accept_drift is not None:
+        from harness import drift
+
+        for line in drift.report(laid.trials, results, asked.name, accept_drift):
+            click.echo(line)
     results.declare(asked.name, asked.document, [shared.declared(trial) for trial in laid.trials], asked.question)
     return laid, [trial["id"] for trial in laid.trials]
 
@@ -107,7 +123,7 @@ def _declare(asked, data, results) -> tuple:
 def _todo(laid, results, asked, outcome) -> list[dict]:
     """What can run now and was not tried in this run; says so. A search that prunes runs alone."""
     done = results.done(trial["id"] for trial in laid.trials)
-    tried = set(outcome.lost) if outcome else set()
+    tried = set(outcome.lost) | {i for i, s in outcome.finished.items() if s == "elsewhere"} if outcome else set()
     search, main = ([t for t in part if t["id"] not in done | tried] for part in (laid.search, laid.main))
     todo = search if search and asked.tuning.prune == "asha" else search + main
     if outcome is None or todo:
@@ -130,7 +146,7 @@ def _held(name: str, waiting: int, done: int) -> RunFailed:
     )
 
 
-def _execute(todo, executor, asked, results, data, early, laid, before):
+def _execute(todo, executor, asked, results, data, early, laid, before, trackers, share):
     from harness import tune, tuning
 
     rows = {trial["id"]: trial for trial in todo}
@@ -144,7 +160,7 @@ def _execute(todo, executor, asked, results, data, early, laid, before):
 
     workers = early[0].wait() if early else 1
     click.echo(f"{executor}: {workers} side by side, {asked.threads} thread{'s' * (asked.threads > 1)} each")
-    with Progress(rows, workers) as progress:
+    with Progress(rows, workers, seen=Live(results.local, asked.name)) as progress:
         outcome = tune.execute(
             todo,
             store=results.root,
@@ -155,12 +171,35 @@ def _execute(todo, executor, asked, results, data, early, laid, before):
             on_event=on_event,
             session=early[0] if early else None,
             prune={"groups": groups} if prune else None,
+            log=trackers,
+            study=asked.name,
+            share=share,
         )
     if before:
         for ends in ("finished", "lost", "pruned"):
             setattr(outcome, ends, getattr(before, ends) | getattr(outcome, ends))
         outcome.busy += before.busy
     return outcome, workers
+
+
+def _trackers(log, executor: str) -> list:
+    if log and executor != "ray":
+        raise UserError("trackers are Ray's", where="--log", expected="--executor ray")
+    if not log:
+        return []
+    from harness.tune import loggers
+
+    return loggers.parse(log)
+
+
+def _share(text: str | None) -> float | str | None:
+    try:
+        value = text if text in (None, "auto") else float(text)
+    except ValueError:
+        value = -1.0
+    if isinstance(value, float) and not 0 < value <= 1:
+        raise UserError(f"'{text}' is no share of a GPU", where="--gpu-share", expected="auto, or more than 0 to 1")
+    return value
 
 
 def _looks_done(results, study) -> bool:
@@ -209,6 +248,11 @@ def _conclude(name: str, results, record: dict, ids: list[str], store: str, wait
             f"{failed} trials failed; upbench status {name} tells why",
             kept=f"all {done} rows; upbench run {name} --retry-failed runs the failed ones again",
         )
+    if others := record["statuses"].get("elsewhere"):
+        raise Preempted(
+            f"{others} trials are with another run of this store; the same command completes what it does not",
+            kept=f"{done} of {len(ids)} trials",
+        )
     if waiting:
         raise _held(name, waiting, done)
     click.echo(f"next: upbench report {name}")
@@ -219,5 +263,6 @@ def overhead(record: dict) -> float:
     return (record["wall_seconds"] - record["busy_seconds"] / record["workers"]) / record["wall_seconds"]
 
 
-def _short(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def _short(place: Path | str) -> Path | str:
+    here = isinstance(place, Path) and place.is_relative_to(Path.cwd())
+    return place.relative_to(Path.cwd()) if here else place

@@ -32,7 +32,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 store_option = click.option(
     "--store", envvar="UPBENCH_STORE", default="results/local", show_default=True, callback=_remember,
-    help="folder of results",
+    help="folder of results, or s3://BUCKET/PREFIX",
 )  # fmt: skip
 data_option = click.option(
     "--data", envvar="UPBENCH_DATA", default="data", show_default=True, help="folder of data sets"
@@ -148,6 +148,7 @@ def declared(resolved: dict) -> dict:
         "seed": trial["seed"],
         "phase": "waiting" if resolved["status"] == "waiting" else trial.get("phase"),
         "tuned": trial.get("tuned"),
+        "hashes": resolved.get("hashes", {}),
         "trial": trial,
     }
 
@@ -172,7 +173,8 @@ def say_table(header: Sequence[str], rows: Iterable[Sequence[object]], right: Se
 
 def log(store: object, text: str | None = None) -> Path:
     """Write a log file below the store, or the temporary folder if that fails; default the traceback at hand."""
-    for folder in (Path(str(store)) / "logs" if store else None, Path(tempfile.gettempdir()) / "upbench-logs"):
+    here = Path(str(store)) / "logs" if store and "://" not in str(store) else None
+    for folder in (here, Path(tempfile.gettempdir()) / "upbench-logs"):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.getpid()}.log"

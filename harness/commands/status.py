@@ -7,7 +7,9 @@ from collections import Counter
 import click
 
 from harness.commands import shared
+from harness.commands.follow import follow
 from harness.commands.run import overhead
+from harness.errors import UserError
 from harness.progress import clock
 
 DEFINITION = "overhead = (wall - inside trials / workers) / wall; wall is the whole command, start to last line"
@@ -15,13 +17,19 @@ DEFINITION = "overhead = (wall - inside trials / workers) / wall; wall is the wh
 
 @click.command("status")
 @click.argument("study", required=False)
+@click.option("--watch", is_flag=True, help="follow the run of STUDY until it is over")
+@click.option("--every", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="seconds between looks")
 @shared.store_option
 @shared.json_option
-def command(study, store, as_json) -> None:
+def command(study, watch, every, store, as_json) -> None:
     """Show what is committed of STUDY, or of all studies, and how the last run went."""
     from harness.store import Store
 
     results = Store(store)
+    if watch:
+        if not study or as_json:
+            raise UserError("--watch follows one study, on the screen", expected="upbench status STUDY --watch")
+        follow(results, study, every)
     found = [_state(results, name) for name in ([study] if study else results.studies())]
     if as_json:
         shared.say_json(found[0] if study else found)

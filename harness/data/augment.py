@@ -4,7 +4,8 @@ The presets follow IRRA (Jiang & Ye, CVPR 2023), whose training transform is fli
 
     none         normalise only
     flip         mirror with probability 1/2
-    irra         flip; pad with black and crop at random; erase a rectangle with probability 1/2
+    flip_crop    flip; pad with black and crop at random
+    irra         flip_crop; erase a rectangle with probability 1/2
     irra_mean    irra, erasing with the mean colour
     irra_colour  irra, after jitter of brightness, contrast and saturation
 
@@ -42,6 +43,7 @@ class Preset:
 PRESETS = {
     "none": Preset(),
     "flip": Preset(flip=True),
+    "flip_crop": Preset(flip=True, pad=10),
     "irra": Preset(flip=True, pad=10, erase="mean"),
     "irra_mean": Preset(flip=True, pad=10, erase="colour"),
     "irra_colour": Preset(flip=True, pad=10, erase="mean", jitter=0.2),
@@ -96,29 +98,90 @@ def prepare(
     u = draws.uniform(draws.IMAGE, seed, epoch, index.to(images.device), 7 + 4 * ATTEMPTS)
     flip, down, right, factors, erase = u[:, 0], u[:, 1], u[:, 2], u[:, 3:6], u[:, 6:]
     box = rectangles(erase, height, width) if plan.erase else None
-    affine, zero = _affine(mean, std, plan), torch.zeros((), device=images.device)
+    affine = _affine(mean, std, plan)
     out = torch.empty(count, 3, height, width, device=images.device) if out is None else out
-    step = CHUNK if images.device.type == "cpu" else max(count, 1)
-    for part in (slice(i, i + step) for i in range(0, count, step)):
+    moves = Moves(
+        flip < 0.5 if plan.flip else None,
+        (draws.below(down, 2 * pad + 1), draws.below(right, 2 * pad + 1)) if pad else None,
+        box,
+    )
+    if images.device.type != "cpu":
+        planes = images.permute(0, 3, 1, 2)
+        planes = _jitter(planes, 1 + plan.jitter * (2 * factors - 1)) if plan.jitter else planes
+        return _together(planes, moves, pad, affine, out)
+    for part in (slice(i, i + CHUNK) for i in range(0, count, CHUNK)):
         planes = images[part].permute(0, 3, 1, 2)
-        if plan.jitter:
-            planes = _jitter(planes, 1 + plan.jitter * (2 * factors[part] - 1))
-        if pad:
-            planes = _crop(planes, pad, draws.below(down[part], 2 * pad + 1), draws.below(right[part], 2 * pad + 1))
-        if plan.flip:
-            planes = planes.contiguous()
-            # Bits of the one or the other; choosing bytes with `where` is several times slower on a CPU.
-            mirrored = (flip[part] < 0.5).view(-1, 1, 1, 1).to(torch.uint8) * 255
-            planes = planes ^ ((planes ^ planes.flip(3)) & mirrored)
-        base = zero
-        if box is not None:
-            inside = _inside(box[part], height, width)
-            planes, base = planes & ~inside, inside[:, 0].float() / 255
-        for channel, (scale, shift, value) in enumerate(affine):
-            # Erased pixels are black here, so what is added alone decides their value.
-            added = torch.add(zero + shift, base, alpha=value - shift)
-            result = out[part, channel].copy_(planes[:, channel])
-            torch.add(added, result, alpha=scale, out=result)
+        planes = _jitter(planes, 1 + plan.jitter * (2 * factors[part] - 1)) if plan.jitter else planes
+        # What is the same for all images is cheaper in one go.
+        if moves.none:
+            _together(planes, moves, pad, affine, out[part])
+        else:
+            _one_by_one(planes, moves[part], pad, affine, out[part])
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """What is done to the images of a batch, None where it is done to none.
+
+    Attributes:
+        flip: bool [B].
+        crop: int64 [B] each: top and left in the padded image.
+        box: int64 [B, 4]: what `rectangles` gives.
+    """
+
+    flip: Tensor | None
+    crop: tuple[Tensor, Tensor] | None
+    box: Tensor | None
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing moves."""
+        return self.flip is None and self.crop is None and self.box is None
+
+    def __getitem__(self, part: slice) -> Moves:
+        crop = None if self.crop is None else (self.crop[0][part], self.crop[1][part])
+        flip, box = (None if each is None else each[part] for each in (self.flip, self.box))
+        return Moves(flip, crop, box)
+
+
+def _one_by_one(planes: Tensor, moves: Moves, pad: int, affine: list[tuple[float, float, float]], out: Tensor) -> None:
+    """Every image by views of its own: the least memory is touched, and each operation is large enough for a CPU."""
+    (count, _, height, width), affine = planes.shape, [(a, torch.full((), b), c) for a, b, c in affine]
+    flips = [False] * count if moves.flip is None else moves.flip.tolist()
+    crops = [(pad, pad)] * count if moves.crop is None else list(zip(*(c.tolist() for c in moves.crop), strict=True))
+    boxes = [(0, 0, 0, 0)] * count if moves.box is None else moves.box.tolist()
+    for plane, result, flip, (top, left), (y, x, tall, wide) in zip(planes, out, flips, crops, boxes, strict=True):
+        # The crop is the image moved down and to the right, flipped afterwards; what it uncovers is black.
+        down, right = pad - top, (left - pad) if flip else (pad - left)
+        plane = plane.contiguous().flip(2) if flip else plane
+        (a, b), (c, d) = ((max(0, v), min(0, v)) for v in (down, right))
+        plane = plane[:, -b : height - a, -d : width - c]
+        if down:
+            (result[:, :a] if a else result[:, b:]).zero_()
+        if right:
+            (result[..., :c] if c else result[..., d:]).zero_()
+        # Channel by channel, so that the second pass finds in the cache what the first one wrote.
+        for pixels, channel, (scale, shift, value) in zip(plane, result, affine, strict=True):
+            channel[a : height + b, c : width + d].copy_(pixels)
+            torch.add(shift, channel, alpha=scale, out=channel)
+            if tall:
+                channel[y : y + tall, x : x + wide] = value
+
+
+def _together(planes: Tensor, moves: Moves, pad: int, affine: list[tuple[float, float, float]], out: Tensor) -> Tensor:
+    """All images in a few operations, for devices where every operation is dear to start."""
+    _, _, height, width = planes.shape
+    if moves.crop is not None:
+        planes = _crop(planes, pad, *moves.crop)
+    if moves.flip is not None:
+        planes = torch.where(moves.flip.view(-1, 1, 1, 1), planes.flip(3), planes)
+    inside = None if moves.box is None else _inside(moves.box, height, width)
+    for channel, (scale, shift, value) in enumerate(affine):
+        result = out[:, channel].copy_(planes[:, channel])
+        torch.add(torch.full((), shift, device=result.device), result, alpha=scale, out=result)
+        if inside is not None:
+            result.masked_fill_(inside, value)
     return out
 
 
@@ -166,13 +229,11 @@ def rectangles(u: Tensor, height: int, width: int) -> Tensor:
 
 
 def _inside(box: Tensor, height: int, width: int) -> Tensor:
-    """255 inside the rectangle of each image and 0 outside, uint8 [b, 1, H, W]."""
+    """Whether a pixel is in the rectangle of its image, bool [B, H, W]."""
     top, left, tall, wide = (v.view(-1, 1) for v in box.unbind(1))
     rows, columns = torch.arange(height, device=box.device), torch.arange(width, device=box.device)
     rows, columns = (rows >= top) & (rows < top + tall), (columns >= left) & (columns < left + wide)
-    # The product of bytes is vectorised on a CPU, that of truth values is not.
-    rows, columns = (v.to(torch.uint8) * 255 for v in (rows, columns))
-    return (rows.unsqueeze(2) & columns.unsqueeze(1)).unsqueeze(1)
+    return rows.unsqueeze(2) & columns.unsqueeze(1)
 
 
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601

@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,14 @@ CHUNK = 256  # images
 PATIENCE = 3600.0  # seconds to wait for another process that builds the same pack
 
 
+@dataclass
+class Decoded:
+    """How much had to be decoded to build a pack, and the seconds that this took."""
+
+    images: int = 0
+    seconds: float = 0.0
+
+
 def key(split: Split, size: tuple[int, int]) -> str:
     """The name of a pack: 16 hex digits."""
     states = [(state.st_size, state.st_mtime_ns) for state in files(split)]
@@ -43,6 +53,7 @@ def pack(
     cache: Path,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    decoded: Decoded | None = None,
 ) -> np.memmap:
     """The split's images, uint8 [I, H, W, 3], read-only; built on first use.
 
@@ -54,6 +65,7 @@ def pack(
         cache: Folder of the packs.
         workers: Decoding threads (decoding and resizing run outside Python's lock); None for one per core.
         progress: Called with (images done, images in all).
+        decoded: If given, what was decoded is added to it.
 
     Raises:
         DataError: images are missing or unreadable, all of them in one error; the readable ones are kept.
@@ -72,13 +84,18 @@ def pack(
                 shutil.rmtree(partial, ignore_errors=True)
                 os.replace(home, partial)
             partial.mkdir(exist_ok=True)
-            _build(partial, split, shape, workers, progress)
+            _build(partial, split, shape, workers, progress, decoded or Decoded())
             os.replace(partial, home)
     except Timeout:
         raise EnvironmentFault(
             f"another process has been building this pack for over {PATIENCE / 60:.0f} minutes", where=home
         ) from None
     return np.load(home / "images.npy", mmap_mode="r")
+
+
+def through(array: np.ndarray) -> int:
+    """Read every image of a pack once, as an epoch does, and give the sum of its bytes."""
+    return sum(int(array[start : start + CHUNK].sum(dtype=np.int64)) for start in range(0, len(array), CHUNK))
 
 
 def converted(cache: Path, name: str) -> Counter[str]:
@@ -149,7 +166,7 @@ def _create(folder: Path, shape: tuple[int, ...]) -> np.memmap:
     return array
 
 
-def _build(folder: Path, split: Split, shape: tuple[int, ...], workers: int | None, progress) -> None:
+def _build(folder: Path, split: Split, shape: tuple[int, ...], workers: int | None, progress, decoded: Decoded) -> None:
     array = _map(folder, shape, "r+")
     good = {} if array is None else _good(folder, array)
     array = _create(folder, shape) if array is None else array
@@ -171,6 +188,7 @@ def _build(folder: Path, split: Split, shape: tuple[int, ...], workers: int | No
     os.replace(beside, journal)
     todo = [c for c in _chunks(len(array)) if c not in good]
     done = sum(min(CHUNK, len(array) - c * CHUNK) for c in good)
+    began, before = time.perf_counter(), done
     pool = ThreadPoolExecutor(workers or cores())
     try:
         with open(journal, "a", encoding="utf-8") as log:
@@ -187,6 +205,8 @@ def _build(folder: Path, split: Split, shape: tuple[int, ...], workers: int | No
             os.fsync(log.fileno())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        decoded.images += done - before
+        decoded.seconds += time.perf_counter() - began
     if failures:
         raise _unreadable(folder, split, sorted(failures), done)
 

@@ -2,7 +2,7 @@
 
 Out of domain: scenes instead of people, and each image is its own identity.
 For research and education, on request from the University of Illinois; the pictures are under Flickr's terms.
-Expected: `Flickr30k/flickr30k_{train,val,test}.json` (the annotation files of ALBEF, lower case without punctuation)
+Expected: `Flickr30k/flickr30k_{train,val,test}.json` (names as in ALBEF's configuration and BLIP's loader)
 and the images in `Flickr30k/flickr30k-images/`.
 """
 

@@ -2,8 +2,8 @@
 
 Out of domain: scenes instead of people, and each image is its own identity.
 Annotations under CC BY 4.0, the pictures under Flickr's terms; both can be downloaded freely.
-Expected: `MSCOCO/coco_{train,val,test}.json` (the annotation files of ALBEF, lower case without punctuation) and the
-images in `MSCOCO/{train2014,val2014}/`, folders that are not the split.
+Expected: `MSCOCO/coco_{train,val,test}.json` (names as in ALBEF's configuration; BLIP's `coco_karpathy_*.json` have the
+same records and other names) and the images in `MSCOCO/{train2014,val2014}/`, folders that are not the split.
 """
 
 from pathlib import Path

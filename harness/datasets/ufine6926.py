@@ -3,8 +3,11 @@
 Academic use only: a signed licence by e-mail to the authors of UFineBench (arXiv:2312.03441), for students signed by
 their supervisor. Most captions are longer than the 77 tokens that CLIP reads and are cut. There is no official val: a
 seeded, identity-disjoint slice of train becomes val.
-Expected: `UFine6926/UFine6926_Annotations.json` and the images in `UFine6926/images/`. The authors document the
-records and not the name of their file; `UFine6926.json` is taken as well.
+Expected: `UFine6926/UFine6926_Annotations.json` and the images in `UFine6926/images/`.
+Certain, from the authors' repository: the records (`split`, `id`, `file_path` such as `images/1.jpg`, `captions` with
+two texts) and the counts; paths start at the data set's folder, as a public loader has it too. Not certain: the name of
+the annotation file, which nothing public tells; that of the authors' evaluation set, as a public loader reads it, is
+`UFine3C_Annotations.json`, so the name here is built alike, and `UFine6926.json` is taken as well.
 """
 
 from pathlib import Path

@@ -118,7 +118,7 @@ def of_study(study: Study) -> Iterator[Fault]:
         return
     if both := sorted(set(study.seeds) & set(study.tuning.seeds)):
         yield (
-            ("tuning", "seeds"),
+            ("tuning", "seeds") if "seeds" in study.tuning.model_fields_set else ("seeds",),
             f"seed {both[0]} is of the search and of the study; expected seeds for the search that the study has not",
         )
     wanted = study.tuning.trials

@@ -1,9 +1,9 @@
 """A store behind a URL, such as `s3://bucket/prefix`: the operations of `files.Local` on an object store.
 
 An object appears whole by itself, so nothing is renamed: a shard's files are written under names that contain their
-SHA-256, and its commit record last, put-if-absent (on S3 `If-None-Match: *`). `probe` refuses a store that does not keep
-that promise. There is no lock: a commit asks whether its claim holds right before its record is written, and a takeover
-in between costs a computation, while the record, put-if-absent, still exists once.
+SHA-256, and its commit record last, put-if-absent (on S3 `If-None-Match: *`). `probe` refuses a store that does not
+keep that promise. There is no lock: a commit asks whether its claim holds right before its record is written, and a
+takeover in between costs a computation, while the record, put-if-absent, still exists once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _asked(method: Callable) -> Callable:
     def call(self: Remote, *args: Any, **more: Any) -> Any:
         try:
             return method(self, *args, **more)
-        except (FileNotFoundError, FileExistsError, UserError):
+        except (FileNotFoundError, FileExistsError, UserError, TypeError, AttributeError):
             raise
         except Exception as error:  # packages for object stores have exceptions of their own
             text = " ".join(str(error).split())[:200] or type(error).__name__
@@ -62,10 +62,9 @@ class Remote:
 
         self.root = url.rstrip("/")
         self._scheme = url.split("://", 1)[0]
-        self._base = self.root.split("://", 1)[1]
         self._of: tuple[int, Any] | None = None
         try:
-            fsspec.get_filesystem_class(self._scheme)
+            self._base = fsspec.get_filesystem_class(self._scheme)._strip_protocol(self.root)
         except ValueError as error:
             raise UserError(
                 f"no store of the kind '{self._scheme}'",
@@ -234,7 +233,10 @@ class Remote:
     def probe(self) -> None:
         """Raise EnvironmentFault unless objects can be written here, and put-if-absent is kept."""
         path = f"probe-{uuid.uuid4().hex}"
-        first = self.create(path, b"one")
+        try:
+            first = self.create(path, b"one")
+        except FileNotFoundError as error:
+            raise EnvironmentFault("no such bucket", where=self.root, expected="one that exists") from error
         second = self.create(path, b"two")
         kept = self.read(path) == b"one"
         self.remove(path)
@@ -242,7 +244,7 @@ class Remote:
             raise EnvironmentFault(
                 "the object store overwrites where it was asked to create, so two writers could lose a result",
                 where=self.root,
-                expected="one that keeps If-None-Match, as S3 does since 2024; or a folder, taken over by upbench merge",
+                expected="one that keeps If-None-Match, as S3 does; or a folder, whose results upbench merge copies",
             )
 
     @_asked
@@ -251,14 +253,15 @@ class Remote:
         removed = []
         for folder in folders:
             start = len(self._path(folder)) + 1
-            shards: dict[str, list[tuple[str, datetime]]] = {}
-            for path, about in self._found(folder, detail=True).items():
+            shards: dict[str, list[str]] = {}
+            for path in self._found(folder):
                 if "/" in path[start:]:
-                    shards.setdefault(path[start:].split("/")[0], []).append((path, about["LastModified"]))
+                    shards.setdefault(path[start:].split("/")[0], []).append(path)
             for name, parts in shards.items():
-                if any(path.endswith(f"/{COMMIT}") for path, _ in parts) or folder.startswith("runs/"):
+                if any(path.endswith(f"/{COMMIT}") for path in parts) or folder.startswith("runs/"):
                     continue
-                if (self._clock() - max(when for _, when in parts)).total_seconds() > FOREIGN_SECONDS:
+                newest = max(self._fs.modified(path) for path in parts)
+                if (self._clock() - newest).total_seconds() > FOREIGN_SECONDS:
                     self.remove_shard(f"{folder}/{name}")
                     removed.append(self.where(f"{folder}/{name}"))
         return removed
@@ -266,8 +269,8 @@ class Remote:
     def _path(self, path: str) -> str:
         return f"{self._base}/{path}" if path else self._base
 
-    def _found(self, folder: str, detail: bool = False) -> Any:
-        return self._fs.find(self._path(folder), detail=detail, refresh=True)
+    def _found(self, folder: str) -> list[str]:
+        return self._fs.find(self._path(folder), refresh=True)
 
     def _modified(self, path: str) -> datetime:
         return self._fs.modified(self._path(path))

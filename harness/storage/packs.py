@@ -265,7 +265,7 @@ def of_shard(files: Any, ident: str) -> tuple[str, Tables, str]:
     """A trial's entry for `write`, from its shard."""
     place = f"trials/{ident}"
     record = shards.commit_record(files, place)
-    found = shards.read(files, place, FILES.values())
+    found = shards.read(files, place, FILES.values(), record)
     return ident, {key: schema.conform(key, found[FILES[key]]) for key in TABLES}, record.get("queries", "all")
 
 

@@ -54,13 +54,13 @@ def encode(
     return {**blobs, COMMIT: seal({"schema": schema.VERSION, "id": name, "files": listed, **more})}
 
 
-def read(files: Any, place: str, names: Iterable[str]) -> dict[str, pa.Table]:
-    """The named tables of a shard, every byte checked.
+def read(files: Any, place: str, names: Iterable[str], record: dict | None = None) -> dict[str, pa.Table]:
+    """The named tables of a shard, every byte checked; `record` is its commit record where that was read already.
 
     Raises:
         DataError: a file is absent, changed, or was written by a newer release; Gone when the whole shard is absent.
     """
-    listed = commit_record(files, place)["files"]
+    listed = (record or commit_record(files, place))["files"]
     return {name: _read_table(files, place, f"{name}.parquet", listed.get(f"{name}.parquet")) for name in names}
 
 

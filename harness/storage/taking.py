@@ -13,21 +13,13 @@ from harness.storage.packs import FILES, TABLES, Tables
 from harness.storage.reading import Entries
 
 KEPT = ("none", "selected", "all")  # per-query records, from the fewest to the most
-# What the paired statistics of reports read: which query, whose, and the rank of its first match, text to image.
-SELECTED = ("id", "dataset", "split", "direction", "query", "person", "positives", "first")
 
 
 def keep(queries: pa.Table, how: str) -> pa.Table:
-    """The per-query records that stay: `all`, `selected` (text to image, ranks only) or `none`."""
+    """The per-query records that stay: `all`, `selected` (text to image, which paired statistics read) or `none`."""
     if how == "all":
         return queries
-    if how == "none":
-        return queries.slice(0, 0)
-    queries = queries.filter(pc.equal(queries["direction"], "t2i"))
-    for number, field in enumerate(queries.schema):
-        if field.name not in SELECTED:
-            queries = queries.set_column(number, field, pa.nulls(len(queries), field.type))
-    return queries
+    return queries.slice(0, 0) if how == "none" else queries.filter(pc.equal(queries["direction"], "t2i"))
 
 
 def thin(entry: tuple[str, Tables, str], how: str) -> tuple[str, Tables, str]:

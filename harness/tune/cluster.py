@@ -15,7 +15,7 @@ from harness.errors import EnvironmentFault
 
 CONNECT_SECONDS = 5.0
 HEALTH_SECONDS = 15.0
-NODE_SECONDS = 20.0  # for every node to answer
+NODE_SECONDS = 45.0  # for every node to answer
 CLIENT_PORT = 10001  # of ray:// when none is given
 ALONE = "no --address and no RAY_ADDRESS to run on this machine alone"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.store import Store
 from harness.tune import engine
+from harness.tune.loggers import Tracker, callbacks
 from harness.tune.outcome import Event, Ledger, Outcome
 from harness.tune.prune import Pruner
 from harness.tune.session import Session
@@ -28,6 +29,9 @@ def execute(
     on_event: Callable[[Event], None] = lambda event: None,
     session: Session | None = None,
     prune: Mapping[str, object] | None = None,
+    log: Sequence[Tracker] = (),
+    study: str = "upbench",
+    share: float | str | None = None,
 ) -> Outcome:
     """Run resolved trials, the longest first; each commits by itself.
 
@@ -45,6 +49,8 @@ def execute(
             "pruned" (`reason`) or "stopped". An event without a trial is a "notice" (`text`).
         session: A Ray session begun earlier, which its owner closes; otherwise one is begun and ended here.
         prune: Give up trials that fall behind others of their group, by `prune.Pruner`: `grace`, `factor`, `groups`.
+        log, study: Trackers by `loggers.parse`, and the name under which they keep the run. They need Ray.
+        share: Of a GPU for each trial, "auto" to measure it (`gpu`); default is what `workers` leaves for each.
 
     Raises:
         EnvironmentFault: Ray is absent or does not start, or a GPU is asked for where there is none.
@@ -79,7 +85,9 @@ def execute(
         with own as session:
             session.wait()  # Ray sets signal handlers of its own as it starts; ours come after
             with guard:
-                engine.run(session, todo, places, gpu, ledger, flag, pruner, interrupter)
+                engine.run(
+                    session, todo, places, gpu, ledger, flag, pruner, interrupter, callbacks(log, kept.local, study)
+                )
     outcome.stopped |= outcome.count < len(todo)
     return outcome
 

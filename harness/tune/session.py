@@ -16,7 +16,7 @@ from harness.tune import cluster
 from harness.tune.environment import prepare
 
 START_SECONDS = 90  # until a Ray of our own must be up, machines under load included
-JOIN_SECONDS = 25  # until a running one must have taken us in
+JOIN_SECONDS = 90  # until a running one, found to be well, must have taken us in
 LEAVE_SECONDS = 2  # for a Ray that is still starting when the run is over
 
 IN_WORKERS = ("RAY_CHDIR_TO_TRIAL_DIR", "OMP_NUM_THREADS")
@@ -46,7 +46,7 @@ class Session:
     ) -> None:
         self.workers, self.threads, self.device = workers, threads, device
         self.address = address or os.environ.get("RAY_ADDRESS") or None
-        self.shared = [str(Path(place).resolve()) for place in shared]
+        self.shared = [str(Path(place).resolve()) for place in shared if "://" not in str(place)]
         self._error: BaseException | None = None
         # Short, since Ray keeps sockets below it and their paths are limited to about a hundred bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="upb"))
@@ -65,6 +65,10 @@ class Session:
         self._over.set()
         # A start that never came to an end is left to the end of this process, which ends what it started.
         self._thread.join(START_SECONDS if self._up.is_set() else LEAVE_SECONDS)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove what was written."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def wait(self) -> int:

@@ -7,16 +7,16 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.tune.outcome import Ledger
 from harness.tune.stop import Interrupter
 
 LOOK_SECONDS = 2.0
-LOST_SECONDS = 12.0  # without an answer from the head
+LOST_SECONDS = 10.0  # without an answer from the head
 IDLE_NOTICE = 30.0  # without a worker for any trial, until it is told
 IDLE_SECONDS = 900.0  # until it ends the run; a cluster that grows by itself may need minutes
-LEAVE_SECONDS = 15.0  # for the main thread to end once it is interrupted
+LEAVE_SECONDS = 5.0  # for the main thread to end once it is interrupted
 
 
 class Watch:
@@ -26,14 +26,17 @@ class Watch:
         ledger: Gets notices, and the reason for an end.
         need: Resources of a trial.
         interrupter: Of the thread that waits for trials.
+        last: Called before the process is ended, when the interrupt did not help.
     """
 
-    def __init__(self, ledger: Ledger, need: Mapping[str, float], interrupter: Interrupter) -> None:
+    def __init__(
+        self, ledger: Ledger, need: Mapping[str, float], interrupter: Interrupter, last: Callable[[], None]
+    ) -> None:
         import ray
 
         host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
         self._head = (host.strip("[]"), int(port))
-        self._ledger, self._need, self._interrupter = ledger, need, interrupter
+        self._ledger, self._need, self._interrupter, self._last = ledger, need, interrupter, last
         self._over = threading.Event()
         self._busy = self._noticed = time.monotonic()
         self._thread = threading.Thread(target=self._look, daemon=True)
@@ -84,5 +87,6 @@ class Watch:
         self._interrupter.now()
         if self._interrupter.able and not self._over.wait(LEAVE_SECONDS):
             # Ray's own threads may hold the main one for minutes; what is committed is on disk.
+            self._last()
             print(f"upbench: error: stopped: {reason}; the same command continues", file=sys.stderr, flush=True)
             os._exit(75)

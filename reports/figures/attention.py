@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reports.inspected import Inspection
 
 WORDS, ROWS = 6, 4
+UNDER = 0.16  # room for the words below the pictures, in heights of these
 HEAT = LinearSegmentedColormap.from_list("evidence", ["#D55E0000", "#E69F0099", VERMILLION + "E6"])
 
 
@@ -36,7 +37,7 @@ def draw(results: Results | None, preset: str = "cvpr", inspection: Inspection |
     with style.use(preset) as p:
         rows = list(enumerate(inspection.retrieval))[:ROWS]
         texts = [f"“{' '.join(one['caption'].split())}”" for _, one in rows]
-        figure, axes = strips.strips(preset, texts, 1 + WORDS, under=0.16)
+        figure, axes = strips.strips(preset, texts, 1 + WORDS, under=UNDER)
         numbers = []
         for row, (k, one) in zip(axes, rows, strict=True):
             words, effect, maps = (inspection.evidence[f"{name}_{k}"] for name in ("words", "effect", "map"))
@@ -55,14 +56,14 @@ def draw(results: Results | None, preset: str = "cvpr", inspection: Inspection |
                 room = figure.get_size_inches()[0] / (1 + WORDS) if p.columns == 1 else 0.46 * p.size / 8
                 if artists.width(figure, word, p.small) > room:
                     word = _cut(figure, word, p.small, room)
-                row.text(place + 0.5, 1.02, word, ha="center", va="top", fontsize=p.small)
+                row.text(place + 0.5, -0.02, word, ha="center", va="top", fontsize=p.small)
                 y, x = np.unravel_index(int(maps[w].argmax()), maps[w].shape)
                 numbers.append(
                     {"query": one["query"], "word": str(words[w]), "place": int(w), "effect": float(effect[w]),
                      "best_row": int(y), "best_column": int(x), "best_evidence": float(maps[w].max())}
                 )  # fmt: skip
             row.set_xlim(0, 1 + WORDS)
-            row.set_ylim(1.16, 0)
+            row.set_ylim(-UNDER, 1)
         artists.note(
             figure,
             [

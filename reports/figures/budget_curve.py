@@ -119,6 +119,8 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
             _one(axes, c, looks[key], metric, numbers, shift, bounds, front)
         busy += [xy for one, two in pairwise(scored) for xy in _between(one, two)]
     busy += [(c.trained, y) for c in points if c.values for y in np.linspace(*_reach(c), 9)]
+    cross = bounds[0] + 0.04 * (bounds[1] - bounds[0])  # about where `artists.absent` draws
+    busy += [(c.trained or c.target, cross) for c in here if not c.values and (c.trained or c.target)] * 3
     for c in here:
         if not c.budget and c.trained and c.values:
             look = looks[c.key]

@@ -34,14 +34,14 @@ def centred(features: np.ndarray) -> np.ndarray:
     return moved / np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
 
 
-def places(image: np.ndarray, text: np.ndarray, seed: int = 0) -> np.ndarray:
-    """The map [images + captions, 2]; the same features and seed give the same map."""
+def places(image: np.ndarray, text: np.ndarray) -> np.ndarray:
+    """The map [images + captions, 2]; it starts from the two main axes, so the same features give the same map."""
     from sklearn.manifold import TSNE
 
     points = np.concatenate([centred(image), centred(text)])
     method = "exact" if len(points) <= EXACT else "barnes_hut"
     perplexity = min(30.0, (len(points) - 1) / 3)
-    made = TSNE(2, perplexity=perplexity, init="pca", metric="cosine", method=method, random_state=seed, n_jobs=1)
+    made = TSNE(2, perplexity=perplexity, init="pca", metric="cosine", method=method, random_state=0, n_jobs=1)
     return made.fit_transform(points)
 
 

@@ -28,12 +28,12 @@ def draw(results: Results, metric: str = "R1") -> Table:
     """One row per dataset, budget and pair; Holm's correction within a dataset and budget."""
     found, records = home(cells(results, metric)), records_of(results)
     rows, breaks = [], []
-    across = _across(found)
+    known = _Known(records, _across(found))
     for (place, budget), some in _groups(found).items():
         breaks.append(len(rows))
         start = len(rows)
         for a, b in itertools.combinations(sorted(some, key=lambda c: -c.mean)[:MOST], 2):
-            rows.append(_row(place, budget, a, b, records, metric, across))
+            rows.append(_row(place, budget, a, b, records, metric, known))
         adjusted = holm(np.array([row["p"] if row["p"] is not None else 1.0 for row in rows[start:]]))
         for row, p in zip(rows[start:], adjusted, strict=True):
             row["p"] = Value(float(p), digits=3, text="<0.001" if p < 0.001 else "")
@@ -82,18 +82,16 @@ def _across(found: list[Cell]) -> dict[str, dict[tuple, float]]:
     return made
 
 
-def _row(place: str, budget: str, a: Cell, b: Cell, records: Records, metric: str, across: dict) -> dict:
+def _row(place: str, budget: str, a: Cell, b: Cell, records: Records, metric: str, known: _Known) -> dict:
     row = {"dataset": palette.name(place), "budget": budget, "a": a.series, "b": b.series, "p": None}
     gap = records.difference(a, b, metric)
     row["difference"] = Value(None) if gap is None else Value.of(gap.interval)
     row["p"] = None if gap is None else gap.p
-    pair = records.aligned(a, b, "R1")
-    if pair is not None:
-        test = mcnemar(np.median(pair[0], axis=0) >= 50, np.median(pair[1], axis=0) >= 50)
+    right = known.right(a, b)
+    if right is not None:
+        test = mcnemar(*right)
         row |= {"only_a": test.only_a, "only_b": test.only_b, "mcnemar": _p(test.p)}
-    shared = sorted(set(across[a.key]) & set(across[b.key]))
-    if shared:
-        row["wilcoxon"] = _p(wilcoxon(*(np.array([across[c.key][k] for k in shared]) for c in (a, b))))
+    row["wilcoxon"] = known.wilcoxon(a, b)
     seeds = [s for s in a.seeds if s in b.seeds]
     if len(seeds) > 1:
         gaps = np.array([a.values[a.seeds.index(s)] - b.values[b.seeds.index(s)] for s in seeds])
@@ -102,6 +100,46 @@ def _row(place: str, budget: str, a: Cell, b: Cell, records: Records, metric: st
         needed = seeds_needed(float(gaps.mean()), deviation, most=1000)
         row["needed"] = Value(needed, digits=0, text="" if needed else ">1000")
     return row
+
+
+class _Known:
+    """What many pairs need again: which queries a cell gets right, and the test of two series over everything."""
+
+    def __init__(self, records: Records, across: dict[str, dict[tuple, float]]) -> None:
+        self.records, self.across = records, across
+        self._right: dict[tuple, tuple[np.ndarray, np.ndarray] | None] = {}
+        self._tests: dict[tuple[str, str], Value | None] = {}
+
+    def right(self, a: Cell, b: Cell) -> tuple[np.ndarray, np.ndarray] | None:
+        """For both cells, which queries [queries] have a right first match in the median over the seeds both have;
+        None without records of the same queries."""
+        common = tuple(s for s in a.seeds if s in b.seeds)
+        if not common or a.trained == 0 or b.trained == 0:
+            pair = self.records.aligned(a, b, "R1")
+            return None if pair is None else tuple(np.median(values, axis=0) >= 50 for values in pair)
+        one, two = (self._of(c, common) for c in (a, b))
+        if one is None or two is None or not np.array_equal(one[0], two[0]):
+            return None
+        return one[1], two[1]
+
+    def _of(self, c: Cell, seeds: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray] | None:
+        ids = tuple(c.ids[c.seeds.index(s)] for s in seeds)
+        if (ids, c.measured) not in self._right:
+            frames = [self.records.of(i, c.measured) for i in ids]
+            whole = all(f is not None and np.array_equal(f.query, frames[0].query) for f in frames)
+            wins = np.mean([self.records.values(f, "R1") for f in frames], axis=0) >= 50 if whole else None
+            self._right[ids, c.measured] = (frames[0].query, wins) if whole else None
+        return self._right[ids, c.measured]
+
+    def wilcoxon(self, a: Cell, b: Cell) -> Value | None:
+        """Wilcoxon's p over all datasets, budgets and seeds that both series have; None where they share none."""
+        key = (a.key, b.key)
+        if key not in self._tests:
+            one, two = self.across[a.key], self.across[b.key]
+            shared = sorted(set(one) & set(two))
+            test = wilcoxon(np.array([one[k] for k in shared]), np.array([two[k] for k in shared])) if shared else None
+            self._tests[key] = None if test is None else _p(test)
+        return self._tests[key]
 
 
 def _p(p: float) -> Value:

@@ -40,7 +40,12 @@ def metrics_of_scores(scores: Tensor, query_person: Tensor, gallery_person: Tens
 
 
 def loader(
-    paths: Sequence[Path], size: tuple[int, int], mean: Sequence[float], std: Sequence[float], batch: int
+    paths: Sequence[Path],
+    size: tuple[int, int],
+    mean: Sequence[float],
+    std: Sequence[float],
+    batch: int,
+    erase: bool = True,
 ) -> Iterator[Tensor]:
     """Batches float32 [B, 3, H, W]: every image decoded, resized and augmented by itself, every time it is used."""
     transform = T.Compose(
@@ -51,7 +56,7 @@ def loader(
             T.RandomCrop(size),
             T.ToTensor(),
             T.Normalize(mean, std),
-            T.RandomErasing(p=0.5, scale=(0.02, 0.4), value=list(mean)),
+            *([T.RandomErasing(p=0.5, scale=(0.02, 0.4), value=list(mean))] if erase else []),
         ]
     )
     for start in range(0, len(paths), batch):

@@ -70,7 +70,9 @@ def call(tmp_path, monkeypatch, capsys):
     """Run a command in an empty folder that has one study; gives exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(trial, "resolve", fake_resolve)
+    monkeypatch.setattr("harness.fits.faults", lambda *_: [])
     monkeypatch.setattr(trial, "run", fake_run)
+    monkeypatch.setattr("harness.estimate.estimate", lambda *_: None)  # measures; see test_plan.py
     STATUS.clear()
     (tmp_path / "studies").mkdir()
     (tmp_path / "studies" / "small.yaml").write_text(STUDY)
@@ -178,7 +180,7 @@ def test_a_stop_gives_75_and_continues(call):
     "args, code, words",
     [
         (("rum", "small"), 2, "no command 'rum'; expected run, plan, .* did you mean run?"),
-        (("run", "smal"), 2, "no study 'smal'; expected a YAML file, or one of .*small; did you mean small?"),
+        (("run", "smal"), 2, "no study 'smal'; expected a YAML file, or one of .*small.*; did you mean small?"),
         (("run", "studies/none.yaml"), 2, "no such study"),
         (("run", "small", "--executor", "slurm"), 2, "'slurm' is not one of 'ray', 'serial'"),
         (("run",), 2, "Missing argument 'STUDY'"),

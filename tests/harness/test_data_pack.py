@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import time
 
 import numpy as np
 import pytest
@@ -53,6 +56,7 @@ def test_pack_says_what_it_made(call, flickr, tmp_path):
     before = [(p, p.stat().st_mtime_ns) for p in packs]
     code, out, _ = call("flickr30k", "--root", str(flickr), "--image", "24x8")
     assert code == 0 and "flickr30k at 24x8 is in data/.cache/images (3,456 bytes)" in out
+    assert "there" in out and out.endswith("nothing was decoded\n")
     assert "CMYK 1, L 2" in out and max(map(len, out.splitlines())) <= 80
     assert [(p, p.stat().st_mtime_ns) for p in packs] == before
 
@@ -82,3 +86,27 @@ def test_missing_images_end_in_4(call, flickr):
     (flickr / "flickr30k-images/val0.jpg").unlink()
     code, _, err = call("flickr30k", "--root", str(flickr), "--image", "24x8")
     assert code == 4 and "1 of 6 images are missing" in err
+
+
+def test_speed_is_told_as_one_ratio_of_this_run(call, flickr, monkeypatch):
+    monkeypatch.setattr("harness.data.pack.through", lambda array: time.sleep(0.01))
+    code, out, _ = call("flickr30k", "--root", str(flickr), "--image", "24x8")
+    ratio = re.search(r"a pass over 6 images: ([0-9,]+) times the speed of decoding them, in this run", out)
+    assert code == 0 and ratio and "images/s" in out
+    rows = json.loads(call("flickr30k", "--root", str(flickr), "--image", "26x8", "--json")[1])["splits"]
+    assert all(row["decoded"] == row["images"] and row["seconds_decoding"] > 0 for row in rows)
+    assert all(row["seconds_reading"] >= 0.01 for row in rows)
+
+
+def test_a_bar_is_drawn_on_a_terminal_only(call, flickr, monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", shown)
+        assert call("flickr30k", "--root", str(flickr), "--image", "24x8")[0] == 0
+    assert "4/4" in shown.getvalue()
+    code, _, err = call("flickr30k", "--root", str(flickr), "--image", "28x8")
+    assert code == 0 and err == ""

@@ -149,3 +149,20 @@ def test_wrapped_but_untrained_is_not_plain(part, tmp_path, monkeypatch):
     find("methods", "lora").Method().attach(backbone)
     backbone.requires_grad_(False)
     assert len(seen_with(backbone, part, tmp_path, monkeypatch)[1]) == 2 and not list(tmp_path.iterdir())
+
+
+def test_memory_that_runs_out_makes_batches_smaller():
+    inputs, seen = torch.arange(11.0)[:, None] + 1, []
+
+    def tower(x):
+        seen.append(len(x))
+        if len(x) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return torch.cat([x, x * x], dim=1)
+
+    features = evaluate.encode(tower, 11, lambda rows: inputs[rows], 8, unit=False)
+    assert torch.equal(features, torch.cat([inputs, inputs**2], dim=1)) and seen == [8, 4, 2, 2, 2, 2, 2, 1]
+    unit = evaluate.encode(tower, 11, lambda rows: inputs[rows], 3)
+    assert torch.allclose(unit.norm(dim=1), torch.ones(11))
+    with pytest.raises(torch.OutOfMemoryError):
+        evaluate.encode(lambda x: tower(torch.ones(9, 1)), 11, lambda rows: inputs[rows], 8)

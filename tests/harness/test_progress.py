@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
+import time
 
 import pytest
 from rich.console import Console
 
+from harness import live
+from harness.pace import Pace
 from harness.progress import Progress, clock
 
 TRIALS = {
@@ -45,7 +51,7 @@ def test_the_live_table_fits_and_counts():
     out = io.StringIO()
     Console(file=out, width=80, force_terminal=False).print(progress.table())
     lines = out.getvalue().splitlines()
-    assert lines[0].startswith("1/4 trials (1 diverged)") and "left" in lines[0]
+    assert lines[0].startswith("1/4 trials (1 running, 2 waiting, 1 diverged)") and "left" in lines[0]
     assert [word in lines[2] for word in ("trial", "method", "budget", "seed", "epoch", "val R1", "left")] == [True] * 7
     assert "1/4" in lines[3] and "31.2" in lines[3] and len(lines) == 4
     assert all(len(line) <= 80 for line in lines)
@@ -59,9 +65,96 @@ def test_time_left_follows_the_pace(monkeypatch):
     progress.on_event({"event": "started", "trial": IDS[0]})
     now[0] = 110.0
     progress.on_event({"event": "epoch", "trial": IDS[0], "epoch": 1, "epochs": 2})
-    assert progress.left() == pytest.approx(10 * 3.5 / 0.5)
-    progress.on_event({"event": "finished", "trial": IDS[0], "status": "ok"})
-    assert progress.left() == pytest.approx(30)
+    assert progress.left() == pytest.approx(10 * (0.5 + 3 * 1.5) / 2)  # half an epoch is for loading and measuring
+    now[0] = 115.0
+    progress.on_event({"event": "finished", "trial": IDS[0], "status": "ok", "seconds": 15.0})
+    assert progress.left() == pytest.approx(15 * 3 / 2)
+    for ident in IDS[1:3]:
+        progress.on_event({"event": "started", "trial": ident})
+        progress.on_event({"event": "finished", "trial": ident, "status": "ok", "seconds": 15.0})
+    assert progress.left() == pytest.approx(15)
+
+
+def test_time_left_knows_kinds_of_trials():
+    """Two trials of 10 epochs of a method at 3 s per epoch, one untrained, one of a method that was not seen yet."""
+    methods = (("lora", 10), ("lora", 10), ("zero_shot", 0), ("full", 10))
+    trials = {str(n): {"trial": {"method": m, "recipe": {"epochs": e}}} for n, (m, e) in enumerate(methods)}
+    pace = Pace(trials, 2)
+    assert pace.left() is None
+    pace.end("2", 2.0)  # 4 s per epoch of nothing
+    pace.at("0", 12.0, 4.0)
+    mean = 14 / 4.5
+    assert pace.left() == pytest.approx((6.5 * 3 + 10.5 * 3 + 10.5 * mean) / 2)
+    pace.end("1", 1.0, whole=False)  # failed at once: tells nothing
+    assert pace.left() == pytest.approx((6.5 * 3 + 10.5 * mean) / 2)
+    pace.again("0")
+    assert pace.left() == pytest.approx((10.5 * 4 * 2) / 2)
+    pace.end("3", 1.0, whole=False)
+    pace.at("0", 30.0, 10.0)
+    assert pace.left() == pytest.approx(0.5 * 3)
+    pace.end("0", 31.0)
+    assert pace.left() == 0.0
+
+
+def test_the_longest_trial_under_way_bounds_the_time_left():
+    pace = Pace({str(n): {"trial": {"method": "m", "recipe": {"epochs": 10}}} for n in range(2)}, 2)
+    pace.at("0", 10.0, 10.0)
+    pace.at("1", 10.0, 1.0)
+    assert pace.left() == pytest.approx(9.5 * 20 / 11)
+
+
+def test_a_trial_that_continues_is_not_taken_for_a_fast_one(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("harness.progress.time.monotonic", lambda: now[0])
+    progress = Progress({"a" * 16: {"trial": {"recipe": {"epochs": 10}}}}, 1, io.StringIO())
+    progress.on_event({"event": "started", "trial": "a" * 16})
+    now[0] = 7.0
+    progress.on_event({"event": "epoch", "trial": "a" * 16, "epoch": 8, "epochs": 10})
+    assert progress.left() == pytest.approx(7.0 * (0.5 + 9))  # one epoch was seen
+
+
+def test_a_file_gets_a_line_on_how_far_it_is_now_and_then(monkeypatch):
+    monkeypatch.setattr("harness.progress.WRITE_SECONDS", 0.01)
+    monkeypatch.setattr("harness.progress.OVERVIEW_SECONDS", 0.05)
+    out = io.StringIO()
+    with Progress(TRIALS, 2, out) as progress:
+        progress.on_event({"event": "started", "trial": IDS[0]})
+        time.sleep(0.2)
+    lines = out.getvalue().splitlines()
+    assert lines and all(line.startswith("0/4 trials (1 running, 3 waiting)  0:0") for line in lines)
+    assert "\x1b" not in out.getvalue() and len(lines) < 6
+
+
+def test_others_can_follow(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.progress.WRITE_SECONDS", 0.01)
+    seen = live.Live(tmp_path, "s")
+    assert live.read(tmp_path, "s") is None
+    with Progress(TRIALS, 2, io.StringIO(), seen=seen) as progress:
+        events(progress)
+        seen.write(progress.state(), now=True)
+        state = live.read(tmp_path, "s")
+        assert state["statuses"] == {"ok": 1, "lost": 1} and state["silent"] < 5 and state["workers"] == 2
+        assert [(row["id"], row["reason"]) for row in state["failed"]] == [(IDS[2], "broken")]
+    assert live.read(tmp_path, "s") is None
+
+
+def test_a_run_that_was_killed_is_not_under_way(tmp_path):
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    live.Live(tmp_path, "s").write({"pid": int(gone.stdout)}, now=True)
+    assert live.read(tmp_path, "s") is None
+    live.Live(tmp_path, "s").write({"host": "elsewhere"}, now=True)
+    assert live.read(tmp_path, "s")
+    old = time.time() - 2 * live.QUIET_SECONDS
+    os.utime(tmp_path / "live" / "s.json", (old, old))
+    assert live.read(tmp_path, "s") is None
+    (tmp_path / "live" / "s.json").write_text('{"torn')
+    assert live.read(tmp_path, "s") is None
+
+
+def test_a_disk_that_takes_nothing_costs_only_the_view(tmp_path):
+    (tmp_path / "live").touch()
+    live.Live(tmp_path, "s").write({}, now=True)
+    assert live.read(tmp_path, "s") is None
 
 
 def test_a_live_table_on_a_terminal_prints_finished_trials_above():

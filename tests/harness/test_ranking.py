@@ -64,11 +64,17 @@ def test_by_hand():
     assert {k: v.tolist() for k, v in rank_k.measure(ranks).items()} == {"R1": [1, 0]}
 
 
-@pytest.mark.parametrize("limit", [0, 1, 1000])
+@pytest.fixture(params=["list", "compare", "sort"])
+def kernel(request, monkeypatch):
+    """Each way of counting in its turn, and the others out of reach."""
+    share, limit = {"list": (1, 0), "compare": (-1, 1000), "sort": (-1, 0)}[request.param]
+    monkeypatch.setattr(ranking, "SPARSE", share)
+    monkeypatch.setattr(ranking, "COMPARE", {"cpu": limit})
+
+
 @pytest.mark.parametrize("levels", [2, 5, 1000])
 @pytest.mark.parametrize("persons", [3, 40])
-def test_scores_equal_the_loop(levels, persons, limit, monkeypatch):
-    monkeypatch.setattr(ranking, "COMPARE", {"cpu": limit})
+def test_scores_equal_the_loop(levels, persons, kernel):
     rng = np.random.default_rng(levels + persons)
     for _ in range(5):
         scores = rng.integers(0, levels, (37, 53)).astype(np.float32)
@@ -99,14 +105,14 @@ def exact(q, g):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_embeddings_equal_the_loop_in_integers(seed):
+def test_embeddings_equal_the_loop_in_integers(seed, kernel):
     q, g, qp, gp = embeddings(seed, 17, 31)
     assert listed(rank_positives(q, g, qp, gp)) == slow(exact(q, g), qp, gp)
 
 
 @pytest.mark.parametrize("dense", [True, False])
 @pytest.mark.parametrize("spread", [0.0, 1e-7, 1e-4])
-def test_nearly_constant_embeddings_equal_the_loop(monkeypatch, spread, dense):
+def test_nearly_constant_embeddings_equal_the_loop(monkeypatch, spread, dense, kernel):
     monkeypatch.setattr(ranking, "DENSE", 0 if dense else 1 << 40)
     rng = np.random.default_rng(5)
     base = rng.normal(size=50)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from harness import heads, registry, step
+from harness.clip import Block
 from harness.errors import UserError
 from harness.method import trainable
 from harness.probe import SMALL, Case, attached, disturb, inputs
@@ -140,6 +141,14 @@ def test_memory_that_runs_out_halves_the_parts_and_the_step_is_the_same(fault):
     assert max(greedy.seen) == 1, "the next step begins where the last one ended"
 
 
+def test_the_same_step_draws_the_same_when_taken_again():
+    backbone = backbone_of("lora")
+    backbone.image.head.append(Dropout())
+    whole = gradients(backbone, Recipe(), seed=5)
+    backbone.text.head.append(Greedy(1, MemoryError()))
+    assert_same(gradients(backbone, Recipe(), seed=5), whole)
+
+
 def test_a_fault_in_the_second_pass_leaves_nothing_behind():
     backbone = backbone_of("dm_adapter")
     whole = gradients(backbone, Recipe())
@@ -207,6 +216,23 @@ def test_features_given_instead_of_inputs():
         text = backbone.text(ids)
     for micro in (None, 3):
         assert_same(gradients(backbone, Recipe(micro_batch=micro), (images, text, PERSON)), whole)
+
+
+def test_only_steps_run_what_was_compiled(monkeypatch):
+    calls = []
+
+    def pretend(self, dynamic):
+        self._compiled_call_impl = lambda *given: [calls.append(dynamic), self._call_impl(*given)][1]
+
+    monkeypatch.setattr(Block, "compile", pretend)
+    backbone = backbone_of("lora")
+    whole = gradients(backbone, Recipe())
+    found = gradients(backbone, Recipe(compile=True))
+    assert_same(found, whole, 1e-6)
+    assert sorted(calls) == 6 * [False] + 6 * [True], "two passes while compiling and one step, two blocks each"
+    assert found[2].compiled >= 0 and whole[2].compiled is None
+    backbone.image(inputs()[0])
+    assert len(calls) == 12, "not outside of steps"
 
 
 @pytest.mark.slow

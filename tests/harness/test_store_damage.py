@@ -120,3 +120,40 @@ def test_any_flipped_bit_is_detected(store):
                 assert path.name in str(error)
         path.write_bytes(good)
     assert not store.read("one").missing
+
+
+def test_everything_is_synced_before_it_is_visible(tmp_path, monkeypatch):
+    synced, opened, seen = set(), {}, []
+
+    def wrap(name, after):
+        function = getattr(os, name)
+
+        def call(*args, **kwargs):
+            result = function(*args, **kwargs)
+            after(result, *args)
+            return result
+
+        monkeypatch.setattr(os, name, call)
+
+    def visible(result, source, target, *rest):
+        if "claims" not in str(target) and "commit.lock" not in str(target):
+            files_ = [source, *Path(target).iterdir()] if Path(target).is_dir() else [source]
+            names = {Path(file).name for file in files_}
+            seen.append((Path(target), names - synced))
+            if ".tmp-" not in str(target):
+                synced.discard(str(Path(target).parent))
+
+    wrap("open", lambda handle, path, *rest: opened.update({handle: path}))
+    wrap("fsync", lambda result, handle: synced.update({str(opened[handle]), Path(opened[handle]).name}))
+    for name in ("rename", "replace", "link"):
+        wrap(name, visible)
+    store = Store(tmp_path / "store")
+    store.declare("one", {}, [entry("aaaa")])
+    store.commit(record("aaaa"))
+    store.record_run("one", {"wall_seconds": 1.0})
+    store.compact()
+    committed = [(path, missing) for path, missing in seen if ".tmp-" not in path.name]
+    assert {path.parent.name for path, _ in committed} == {"studies", "trials", "one", "packs"}
+    assert all(not missing for _, missing in committed), committed
+    for path, _ in committed:
+        assert str(path.parent) in synced, f"the folder of {path} is not synced after the rename"

@@ -67,6 +67,7 @@ def test_the_whole_trip(data, tmp_path):
     assert row["trained"] == resolved.trained and row["trained"] <= row["budget_parameters"]
     assert row["share"] == pytest.approx(row["trained"] / row["total"])
     assert row["steps"] == 2 * -(-len(trips.material.splits(TINY, data)["train"].captions) // 32)
+    assert row["resumes"] == 0 and row["truncated"] == 0
     assert row["flops_backward"] > 0 and row["adapter_bytes"] > 4 * row["trained"]
     assert row["peak_memory_train"] > 0 and row["micro_batch"] == 32
     assert [e["epoch"] for e in events] == [1, 2] and set(results.history["epoch"]) == {0, 1, 2}
@@ -130,7 +131,11 @@ def test_a_diverged_trial_is_a_row_that_says_where(data, tmp_path):
     recipe_ = recipe({"name": "short", "epochs": 2, "batch": 32, "lr": 1e30, "warmup_epochs": 0})
     _, status, results = run(make(method="full", options={}, budget=None, recipe=recipe_), data, tmp_path)
     assert status == "diverged"
-    assert "step" in results.trials.iloc[0]["reason"] and results.scores.empty
+    reason = results.trials.iloc[0]["reason"]
+    assert "step" in reason and results.scores.empty
+    batch = [int(word) for word in reason.split("captions of its batch: ")[1].split()]
+    known = len(trips.material.splits(TINY, data)["train"].captions)
+    assert len(set(batch)) == 32 and all(0 <= index < known for index in batch)
 
 
 def test_a_failed_trial_is_a_row_with_the_reason(data, tmp_path):

@@ -191,13 +191,14 @@ def listening_run():
 def test_ray_asks_trials_to_keep_their_state(tmp_path, ray, capfd):
     (tmp_path / "data").mkdir()
     todo = trials({"steps": 3000, "signal": "SIGTERM", "driver": os.getpid()}, *[{"steps": 3000}] * 5)
-    began, events = time.monotonic(), Events()
+    events = Events()
     where = {"store": tmp_path / "store", "data": tmp_path / "data"}
     outcome = tune.execute(todo, listening_run(), **where, workers=2, on_event=events.append)
     assert outcome.stopped and outcome.reason is None and not outcome.finished and not outcome.lost
     assert {path.name for path in (tmp_path / "data").glob("????")} == {"0000", "0001"}
     assert {e["trial"] for e in events if e["event"] == "started"} == {"0000", "0001"}
-    assert time.monotonic() - began < 15 and not list((tmp_path / "store").glob("stop-*"))
+    assert sorted(e["trial"] for e in events if e["event"] == "stopped")[:2] == ["0000", "0001"]  # none was killed
+    assert not list((tmp_path / "store").glob("stop-*"))
     assert capfd.readouterr() == ("", "")
 
 

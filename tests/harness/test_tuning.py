@@ -83,6 +83,7 @@ def fake_run(resolved, store, data, report) -> str:
 @pytest.fixture
 def lay(tmp_path, monkeypatch):
     monkeypatch.setattr(trial, "resolve", fake_resolve)
+    monkeypatch.setattr("harness.fits.faults", lambda *_: [])
     MERITS.clear()
     RAN.clear()
 
@@ -93,7 +94,7 @@ def lay(tmp_path, monkeypatch):
 
     def run(text: str = STUDY, rounds: int = 2, **more):
         for _ in range(rounds):
-            study, laid = write(text, **more)
+            _, laid = write(text, **more)
             store = Store(tmp_path / "store")
             done = store.done(row["id"] for row in laid.trials)
             for row in laid.trials:
@@ -260,7 +261,7 @@ def test_a_sample_draws_the_same_places_for_every_method(lay):
         ("adapter]", "{method: adapter, tune: {}}]", "lora 3, adapter 0"),
         ("1e-1]}", "1e-1]}\ntuning: {trials: 5}", "5 trials are asked for, lora has 3"),
         ("recipe.lr: [", "options.rank: [8, 16, 32], recipe.lr: [", "9 trials of its search are 3 different ones"),
-        ("seeds: [0, 1]", "seeds: [0, 100]", "seed 100 is of the search and of the study"),
+        ("seeds: [0, 1]", "seeds: [0, 100]", r"s\.yaml:\d+: seed 100 is of the search and of the study"),
         (
             "tune:",
             "rules: [{when: {method: lora}, set: {recipe.lr: 1e-4}}]\ntune:",
@@ -294,6 +295,7 @@ def test_run_does_both_phases_and_goes_on_anywhere(lay, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(trial, "run", fake_run)
     monkeypatch.setattr("harness.commands.shared.lacking", lambda rows: [])
+    monkeypatch.setattr("harness.estimate.estimate", lambda *_: None)
 
     def call(*words: str) -> tuple[int, str]:
         code = cli.call([*words])

@@ -6,6 +6,7 @@ Scores are not written down but computed from the per-query records, so both mus
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pandas as pd
@@ -216,3 +217,43 @@ def whole() -> Results:
 def making():
     """The maker itself, for studies of another shape."""
     return make
+
+
+@pytest.fixture(scope="session")
+def inspection(tmp_path_factory):
+    """What `upbench inspect` leaves, made by hand: two captions, six images, three identities; read only."""
+    from PIL import Image
+
+    from reports import inspected
+
+    folder = tmp_path_factory.mktemp("inspections") / "0123456789abcdef"
+    (folder / "thumbnails").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for k in range(6):
+        Image.fromarray(rng.integers(0, 255, (256, 128, 3), dtype=np.uint8)).save(folder / "thumbnails" / f"{k}.jpg")
+    person = [0, 0, 1, 1, 2, 2]
+    retrieval = [
+        {"query": q, "caption": "A man in a red coat walks with an umbrella, seen from behind.", "person": p,
+         "positives": 2, "first": first, "described": described,
+         "top": [{"rank": r, "image": i, "person": person[i], "score": 0.9 - r / 10, "right": person[i] == p}
+                 for r, i in enumerate(order, start=1)]}
+        for q, p, first, described, order in ((3, 0, 1, 1, [0, 4, 1, 2, 3]), (7, 2, 3, 5, [0, 1, 4, 2, 3]))
+    ]  # fmt: skip
+    about = {"id": folder.name, "label": "up_person", "method": "up_person", "dataset": "synth_cuhk", "seed": 0,
+             "budget": "1%", "rank1": 50.0, "queries": 8, "gallery": 6}  # fmt: skip
+    centre = rng.normal(0, 1, (3, 8))
+    image = np.concatenate([c + rng.normal(0, 0.05, (4, 8)) for c in centre])
+    text = np.concatenate([c + rng.normal(0, 0.05, (5, 8)) + 2 for c in centre])
+    (folder / "about.json").write_text(json.dumps(about))
+    (folder / "retrieval.json").write_text(json.dumps(retrieval))
+    np.savez(folder / "features.npz", image=image.astype(np.float32), text=text.astype(np.float32),
+             image_person=np.repeat([4, 7, 9], 4), text_person=np.repeat([4, 7, 9], 5),
+             image_index=np.arange(12), text_index=np.arange(15))  # fmt: skip
+    words = np.array(retrieval[0]["caption"].split())
+    parts = {}
+    for k in range(2):
+        heat = np.zeros((len(words), 4, 2), dtype=np.float32)
+        heat[4, 2, 1] = 0.5  # "red", third row from the top, right
+        parts |= {f"words_{k}": words, f"effect_{k}": np.linspace(0.3, 0, len(words)), f"map_{k}": heat}
+    np.savez(folder / "evidence.npz", **parts)
+    return inspected.load(folder)

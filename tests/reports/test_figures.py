@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from harness import registry
-from reports import style
+from reports import inspected, style
 
 FIGURES = registry.names("figures")
 
@@ -24,26 +24,35 @@ def studies(results, making):
     swept = making(seeds=2, methods=("lora", "prefix"), lrs=lrs, **one)
     crossed = making(seeds=1, methods=("lora",), lrs=lrs, depths=(3, 12), **one)
     parts = making(seeds=2, methods=("l_adapter", "lora", "lora+l_adapter", "up_person"), budgets=("1%",), holes=False)
-    special = {"hyper_lines": swept, "grid_heatmap": crossed, "ablation": parts}
+    cut = making(seeds=2, methods=("zero_shot", "lora", "prefix"), budgets=("1%",), holes=False, cross=False,
+                 fractions=(0.01, 0.1, 1.0))  # fmt: skip
+    special = {"hyper_lines": swept, "grid_heatmap": crossed, "ablation": parts, "data_fraction": cut}
     return {name: special.get(name, results) for name in FIGURES}
 
 
-@pytest.fixture(scope="module", params=FIGURES)
-def drawn(request, studies):
-    """(name, module, study) of one figure."""
-    module = registry.find("figures", request.param)
-    assert module.applies(studies[request.param])
-    return request.param, module, studies[request.param]
+@pytest.fixture(scope="module")
+def draw(studies, inspection):
+    """Draw a figure by name; those that show a trial from the inside get an inspection."""
+
+    def drawing(name, preset="cvpr"):
+        module = registry.find("figures", name)
+        if name in inspected.FIGURES:
+            assert not module.applies(studies[name]) and module.applies(studies[name], inspection)
+            return module.draw(studies[name], preset, inspection)
+        assert module.applies(studies[name])
+        return module.draw(studies[name], preset=preset)
+
+    return drawing
 
 
 OTHER = [pytest.param(preset, marks=pytest.mark.slow) for preset in ("ieee", "wide", "slides")]
 
 
 @pytest.mark.parametrize("preset", ["cvpr", *OTHER])
-def test_files_are_fit_for_a_journal(drawn, preset, tmp_path):
+@pytest.mark.parametrize("name", FIGURES)
+def test_files_are_fit_for_a_journal(name, draw, preset, tmp_path):
     """Type 42 fonts, 7 pt or more, the right width, and nothing that runs into the edge of the picture."""
-    name, module, study = drawn
-    figure = module.draw(study, preset=preset)
+    figure = draw(name, preset)
     p = style.PRESETS[preset]
     assert figure.get_size_inches()[0] == p.width
     paths = {path.suffix: path for path in style.save(figure, tmp_path / name)}
@@ -63,9 +72,8 @@ REPEATED = [pytest.param(name, marks=[] if name == "budget_curve" else pytest.ma
 
 
 @pytest.mark.parametrize("name", REPEATED)
-def test_the_same_results_give_the_same_bytes(name, studies, tmp_path):
-    module = registry.find("figures", name)
-    once, twice = (style.save(module.draw(studies[name]), tmp_path / folder / name) for folder in ("one", "two"))
+def test_the_same_results_give_the_same_bytes(name, draw, tmp_path):
+    once, twice = (style.save(draw(name), tmp_path / folder / name) for folder in ("one", "two"))
     assert [a.name for a, b in zip(once, twice, strict=True) if a.read_bytes() != b.read_bytes()] == []
 
 
@@ -81,9 +89,10 @@ def _sizes(pdf: bytes) -> list[float]:
     return found
 
 
-def test_every_hover_names_an_artist_that_is_drawn(drawn):
-    _, module, study = drawn
-    figure = module.draw(study)
+@pytest.mark.parametrize("name", FIGURES)
+def test_hovers_and_numbers_belong_to_what_is_drawn(name, draw):
+    """Every hover names an artist, and every number behind a figure is finite or absent."""
+    figure = draw(name)
     frame = style.numbers(figure)
     assert len(frame)
     if "gid" in frame:
@@ -91,12 +100,7 @@ def test_every_hover_names_an_artist_that_is_drawn(drawn):
         assert set(frame["gid"].dropna()) <= gids
         assert frame["gid"].dropna().is_unique
         assert frame["tip"].str.len().min() > 5
-
-
-def test_numbers_are_finite_or_absent(drawn):
-    _, module, study = drawn
-    frame = style.numbers(module.draw(study)).select_dtypes("number")
-    assert not np.isinf(frame.to_numpy(float)).any()
+    assert not np.isinf(frame.select_dtypes("number").to_numpy(float)).any()
 
 
 def test_a_figure_says_which_question_it_answers():

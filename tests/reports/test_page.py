@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -101,8 +102,6 @@ def test_same_bytes_again(results, written, tmp_path):
 
 
 def test_text_of_a_study_is_no_markup(results, tmp_path):
-    import dataclasses
-
     evil = "<script>alert(1)</script>"
     study = dataclasses.replace(results, study={**results.study, "question": evil})
     text = report(study, tmp_path, only=("budget",))[0].read_text(encoding="utf-8")
@@ -110,8 +109,6 @@ def test_text_of_a_study_is_no_markup(results, tmp_path):
 
 
 def test_mixtures_are_called_mixtures(results):
-    import dataclasses
-
     trials = results.trials.assign(commit=["a"] + ["b"] * (len(results.trials) - 1), dirty=True)
     rows = dict(provenance(dataclasses.replace(results, trials=trials)))
     assert rows["Commit"] == f"mixed: a (1 trials); b ({len(trials) - 1} trials)"
@@ -125,8 +122,6 @@ def test_summary_fits_a_terminal(results):
 
 
 def test_nothing_finished_is_still_a_page(results, tmp_path):
-    import dataclasses
-
     empty = {name: getattr(results, name).iloc[:0] for name in ("trials", "scores", "history", "queries")}
     missing = [{**t, "why": "not run"} for t in results.study["trials"]]
     study = dataclasses.replace(results, **empty, missing=missing)
@@ -152,12 +147,14 @@ def test_reports_need_neither_torch_nor_ray():
 
 def test_literature_is_complete_and_marked():
     frame = literature.load()
-    assert len(frame) == 146 and frame["source"].notna().all()
+    assert len(frame) == 156 and frame["source"].notna().all()
     at = frame.set_index(["table", "method", "backbone", "dataset"])
     assert at.loc[("main", "UP-Person", "ViT-B/16", "cuhk_pedes"), "R1"] == 74.17
     assert at.loc[("main", "IRRA", "ViT-B/16", "icfg_pedes"), "mINP"] == 7.93
     seen = frame[frame["certainty"] == "paper"]
-    assert seen[["method", "dataset", "R1"]].to_numpy().tolist() == [["UP-Person", "cuhk_pedes", 74.17]]
+    assert seen[["method", "dataset"]].to_numpy().tolist() == [
+        ["UP-Person", "cuhk_pedes"], ["Filtering-WoRA", "cuhk_pedes"],
+    ]  # fmt: skip
     scores = frame[["R1", "R5", "R10", "mAP", "mINP"]]
     assert ((scores > 0) & (scores < 100) | scores.isna()).all(axis=None)
     ranks = frame[["R1", "R5", "R10"]].dropna()
@@ -173,8 +170,6 @@ def test_literature_refuses_an_unknown_certainty(tmp_path):
 
 
 def test_published_numbers_are_shown_and_never_compared(results):
-    import dataclasses
-
     from reports.tables import main
 
     names = {"synth_cuhk": "cuhk_pedes", "synth_icfg": "icfg_pedes", "synth_rstp": "rstpreid"}
@@ -193,3 +188,20 @@ def test_published_numbers_are_shown_and_never_compared(results):
     assert str(ours["cuhk_pedes_R1"]) == "74.17" and str(ours["icfg_pedes_R1"]) == "65.02‡"
     bare = main.draw(real, pd.DataFrame())
     assert [str(r) for r in bare.rows] == [str(r) for r in table.rows[: len(bare.rows)]]
+
+
+def test_the_recipe_is_whole_and_differences_are_named(making, tmp_path):
+    from reports.recipes import recipes
+
+    study = making(seeds=1, methods=("zero_shot", "lora", "prefix"), budgets=("1%",), places=("synth_cuhk",),
+                   holes=False, cross=False)  # fmt: skip
+    trials = study.trials.copy()
+    at = trials["method"] == "prefix"
+    trials.loc[at, "recipe"] = trials.loc[at, "recipe"].str.replace('"lr": 0.001', '"lr": 0.1')
+    rows = dict(recipes(dataclasses.replace(study, trials=trials)))
+    assert rows["batch"] == "64" and rows["optimizer"] == "adam"
+    assert (
+        rows["lr"] == "0.001 (LoRA, Zero-shot); 0.1 (Prefix)" or rows["lr"] == "0.001 (Zero-shot, LoRA); 0.1 (Prefix)"
+    )
+    text = report(study, tmp_path, only=("budget",))[0].read_text(encoding="utf-8")
+    assert "<dt>optimizer</dt><dd>adam</dd>" in text

@@ -7,7 +7,8 @@ import pytest
 from scipy.optimize import curve_fit
 
 from harness.errors import UserError
-from reports.recommend import recommend
+from reports.limits import parse
+from reports.recommend import further_seeds, recommend
 from reports.statistics import saturation
 
 
@@ -39,7 +40,7 @@ def test_a_clear_winner_has_a_high_chance(making):
 
 
 def test_a_limit_that_nothing_meets_names_what_came_nearest(results):
-    with pytest.raises(UserError, match=r"within the limits; expected Zero-shot needs 2,000,000,000 bytes"):
+    with pytest.raises(UserError, match=r"within the limits; expected Zero-shot needs 1.9 GiB of memory"):
         recommend(results, memory=1e9)
 
 
@@ -103,3 +104,65 @@ def test_parameters_needed():
 def test_too_little_for_a_law(sizes, seeds):
     with pytest.raises(ValueError, match=r"sizes|seeds"):
         saturation(sizes, [[1.0] * seeds] * len(sizes))
+
+
+def test_what_cannot_be_told_apart_is_said_with_the_seeds_it_would_take(results):
+    (advice,) = recommend(results, dataset="synth_icfg", limits=[parse("parameters", "1%")])
+    words = advice.words()
+    assert max(map(len, words.splitlines())) <= 80
+    tied = {id(c) for c in advice.ties}
+    assert tied
+    for choice in advice.candidates[1:]:
+        assert (choice.p > 0.05) == (id(choice.cell) in tied)
+        assert choice.behind.interval.mean == pytest.approx(advice.best.cell.mean - choice.cell.mean, abs=1e-6) or (
+            len(choice.cell.seeds) != len(advice.best.cell.seeds)
+        )
+    words = " ".join(words.split())
+    assert "cannot be told from it with these 3 seeds" in words and "within 1 % of all parameters" in words
+
+
+def test_further_seeds_by_simulation():
+    """With that many seeds more the paired t test sees the difference in four of five worlds."""
+    from types import SimpleNamespace
+
+    from scipy import stats
+
+    a = SimpleNamespace(seeds=(0, 1, 2), values=(70.0, 71.5, 70.4))
+    b = SimpleNamespace(seeds=(0, 1, 2), values=(69.0, 69.9, 70.1))
+    gaps = np.subtract(a.values, b.values)
+    more = further_seeds(a, b, level=0.05)
+    rng = np.random.default_rng(0)
+    for seeds, low, high in ((3 + more, 0.8, 0.93), (2 + more, 0.6, 0.81)):
+        worlds = rng.normal(gaps.mean(), gaps.std(ddof=1), (40_000, seeds))
+        assert low <= (stats.ttest_1samp(worlds, 0, axis=1).pvalue < 0.05).mean() <= high
+    assert further_seeds(a, SimpleNamespace(seeds=(5,), values=(1.0,))) is None
+    assert further_seeds(a, a) is None  # no difference: no number of seeds shows one
+
+
+def test_a_grid_is_chosen_on_val_and_never_on_test(making):
+    """The point that is best on test is planted to be worst on val: it must not be advised."""
+    import dataclasses
+
+    study = making(seeds=2, methods=("lora",), budgets=("1%",), places=("synth_cuhk",), holes=False,
+                   lrs=(1e-4, 1e-3, 1e-2), cross=False)  # fmt: skip
+    best = study.trials.loc[study.trials["lr"] == 1e-2, "id"]
+    at = study.scores["id"].isin(best) & (study.scores["choice"] == "selected")
+    for split, shift in (("test", 20.0), ("val", -20.0)):
+        rows = at & (study.scores["split"] == split)
+        study = dataclasses.replace(study, scores=study.scores.assign(value=study.scores["value"] + shift * rows))
+    (advice,) = recommend(study)
+    assert len(advice.candidates) == 1
+    val = study.scores.query("metric == 'R1' and split == 'val'").merge(study.trials[["id", "lr"]], on="id")
+    assert dict(advice.best.cell.variant)["recipe.lr"] == val.groupby("lr")["value"].mean().idxmax() != 1e-2
+    assert any("not best on val (2)" in line for line in advice.over)
+
+
+def test_json_has_the_numbers(results):
+    import json
+
+    (advice,) = recommend(results, parameters=1e6, dataset="synth_cuhk")
+    plain = json.loads(json.dumps(advice.as_dict()))
+    assert plain["best"]["mean"] == advice.best.cell.mean and plain["best"]["told_from_best"] is None
+    assert plain["limits"] == {"parameters": 1e6}
+    assert len(plain["candidates"]) == len(advice.candidates)
+    assert all(c["trained"] <= 1e6 for c in plain["candidates"])

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from harness import registry
+from reports import latex
 from reports.statistics import Interval
 from reports.table import Column, Table, Value
 
@@ -34,7 +35,7 @@ TABLE = Table(
 def test_latex():
     text = TABLE.latex()
     assert r"a\_b & \textbf{74.17}{\scriptsize$\pm$0.20} & \underline{60.00}\textsuperscript{$\approx$} & 3 \\" in text
-    assert r"50\% | c & infeasible & -- & 149,617,664 \\" in text
+    assert r"50\% $|$ c & infeasible & -- & 149,617,664 \\" in text
     assert r" & \multicolumn{2}{c}{One} &  \\" in text
     assert r"\cmidrule(lr){2-3}" in text
     assert r"\caption{A \& B. $\pm$ is 95 \%.}" in text
@@ -64,21 +65,36 @@ def test_value_of_an_interval():
     assert str(Value.of(None, "diverged")) == "diverged"
 
 
+def check_panels(text, table):
+    """Every row is in every panel once, and every column of the table in one panel at least."""
+    tabulars = re.findall(r"\\begin\{tabular\}\{@\{\}(.*?)@\{\}\}(.*?)\\end\{tabular\}", text, re.DOTALL)
+    rows = 0
+    for align, body in tabulars:
+        lines = [line for line in body.split(r"\midrule", 1)[1].splitlines() if line.endswith(r"\\")]
+        assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(align) - 1}
+        rows += len(lines)
+    floats = text.count(r"\end{table")
+    panels = len(tabulars) // floats
+    assert rows == panels * len(table.rows) > 0
+    heads = [line for _, body in tabulars[:panels] for line in body.split(r"\midrule")[0].splitlines()]
+    for column in table.columns:
+        assert any(latex.escape(column.head) in line for line in heads), column.head
+
+
 @pytest.mark.parametrize("name", registry.names("tables"))
 def test_every_table_is_well_formed(name, results, making):
     module = registry.find("tables", name)
     study = results
     if name == "ablation":
         study = making(seeds=2, methods=("l_adapter", "lora", "lora+l_adapter", "up_person"), budgets=("1%",))
+    if name == "data_fraction":
+        study = making(seeds=2, methods=("lora",), budgets=("1%",), fractions=(0.1, 1.0), cross=False, holes=False)
     assert module.applies(study)
     table = module.draw(study)
     text = table.latex()
     assert text.isascii(), re.findall(r"[^\x00-\x7f]", text)
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
-    body = text.split(r"\midrule", 1)[1].split(r"\bottomrule")[0]
-    lines = [line for line in body.splitlines() if line.endswith(r"\\")]
-    assert len(lines) == len(table.rows) > 0
-    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(table.columns) - 1}
+    check_panels(text, table)
     assert len(list(csv.reader(io.StringIO(table.csv())))) == len(table.rows) + 1
     assert all(set(row) <= {c.key for c in table.columns} for row in table.rows)
     assert list(table.breaks) == sorted(set(table.breaks))

@@ -133,3 +133,14 @@ def test_padding_scales_with_the_height():
 def test_unknown_preset():
     with pytest.raises(UserError, match=r"unknown augmentation 'ira'.*did you mean irra"):
         augment.prepare(pixels(1), "ira", MEAN, STD, 0, 0, torch.arange(1))
+
+
+@pytest.mark.parametrize("preset", augment.PRESETS)
+def test_one_by_one_and_together_are_the_same(preset, monkeypatch):
+    images = torch.randint(0, 256, (21, 48, 16, 3), dtype=torch.uint8)
+    given = (preset, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), 3, 1, torch.arange(21))
+    one = augment.prepare(images, *given)
+    monkeypatch.setattr(augment, "_one_by_one", augment._together)
+    together = augment.prepare(images, *given)
+    assert torch.equal(one, together)
+    assert len({tuple(x.flatten().tolist()) for x in one}) == 21

@@ -1,0 +1,82 @@
+"""Loading a drawn domain by the loader of the published set whose layout it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from harness.data.split import Split
+from harness.datasets.synthetic import oracle, write
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One drawn domain; its methods are `load` and `ladder` of a data set file."""
+
+    domain: str  # in `domains.DOMAINS`
+    published: ModuleType  # the data set whose layout it has
+
+    def load(
+        self,
+        root: Path,
+        size: str = "demo",
+        seed: int = 0,
+        noise: float = 0.0,
+        density: float | None = None,
+        completeness: float | None = None,
+        check_files: bool = True,
+    ) -> dict[str, Split]:
+        """Train, val and test, drawn below `root` if they are not there yet.
+
+        Args:
+            root: Folder for drawn data sets, or one that is finished.
+            size: tiny, demo or standard.
+            seed: Everything follows from it.
+            noise: Share of training captions exchanged between images, 0..1.
+            density: Share of noun phrases a caption considers, 0..1; None: the domain's own.
+            completeness: 1 - mean omission of attributes, 0..1; None: the domain's own.
+            check_files: Look whether every image is there.
+        """
+        return self._read(root, size, seed, noise, density, completeness, check_files=check_files)
+
+    def ladder(
+        self,
+        root: Path,
+        size: str = "demo",
+        seed: int = 0,
+        noise: float = 0.0,
+        density: float | None = None,
+        completeness: float | None = None,
+        **reading: object,
+    ) -> dict[str, dict[str, float]]:
+        """What perfect eyes would reach on test, in percent; takes the options of `load`; see `oracle.ladder`."""
+        return oracle.ladder(self._drawn(root, size, seed, noise, density, completeness))
+
+    def _drawn(self, root: Path, size: str, seed: int, noise: float, *writing: float | None) -> Path:
+        knobs = dict(zip(("density", "completeness"), writing, strict=True))
+        return write.ensure(self.domain, root, size, seed, noise=noise, **knobs)
+
+    def _read(self, root: Path, *drawn: object, **reading: object) -> dict[str, Split]:
+        folder = self._drawn(root, *drawn)
+        return self.published.load(folder / self.published.FOLDER, **reading)
+
+
+@dataclass(frozen=True)
+class WithoutVal(Drawn):
+    """A drawn domain without a val of its own, as the published set."""
+
+    def load(
+        self,
+        root: Path,
+        size: str = "demo",
+        seed: int = 0,
+        noise: float = 0.0,
+        density: float | None = None,
+        completeness: float | None = None,
+        val_share: float = 0.2,
+        check_files: bool = True,
+    ) -> dict[str, Split]:
+        """As `Drawn.load`; `val_share` of the training identities becomes val, 0..1 exclusive."""
+        given = (size, seed, noise, density, completeness)
+        return self._read(root, *given, val_share=val_share, check_files=check_files)

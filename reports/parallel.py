@@ -1,0 +1,38 @@
+"""Work for which one process takes long, side by side in forks of this one, which see its data without a copy."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+
+_shared: dict[str, Callable[[object], object]] = {}
+
+
+def each(function: Callable[[object], object], items: Iterable[object], workers: int) -> list:
+    """`[function(item) for item in items]`, in `workers` processes where forks are possible.
+
+    What `function` gives, and the items, are sent between processes; what it refers to is not. A process that has
+    loaded torch is not forked: its threads would not be there in the fork.
+    """
+    items = list(items)
+    can = "fork" in multiprocessing.get_all_start_methods() and sys.platform == "linux" and "torch" not in sys.modules
+    if workers < 2 or len(items) < 2 or not can:
+        return [function(item) for item in items]
+    _shared["function"] = function
+    try:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
+            return list(pool.map(_one, items))
+    finally:
+        _shared.clear()
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _one(item: object) -> object:
+    return _shared["function"](item)

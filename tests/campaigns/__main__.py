@@ -1,0 +1,39 @@
+"""Campaigns in full: `python -m tests.campaigns [NAME ...]`, one line each; exit code 1 when a case did not hold."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from tests.campaigns import crash, flips, full, hammer, kills, sizes
+from tests.campaigns.toy import scratch
+
+CAMPAIGNS = {
+    "crash": ("an operation on files fails or the process is killed there", crash.campaign),
+    "flips": ("one bit is flipped", lambda folder: flips.flip(folder / "store", 1000)),
+    "cuts": ("a record is cut off", lambda folder: flips.truncate(folder / "store")),
+    "hammer": ("8 writers x 500 commits with kills, a compaction and a reader", lambda f: hammer.campaign(f / "store")),
+    "full": ("the disk fills up", full.campaign),
+    "kills": ("upbench run is killed", lambda folder: kills.campaign(folder, int(os.environ.get("KILLS", "200")))),
+    "sizes": ("a large store is read", sizes.campaign),
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named campaigns, or all."""
+    failed = 0
+    for name in names or CAMPAIGNS:
+        words, campaign = CAMPAIGNS[name]
+        began = time.monotonic()
+        with scratch() as folder:
+            passed, cases, faults = campaign(folder)
+        print(f"{name}: {passed} of {cases} ({words}), {time.monotonic() - began:.0f} s", flush=True)
+        for fault in faults[:20]:
+            print(f"  {fault}")
+        failed += passed < cases or bool(faults)
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
