@@ -63,7 +63,7 @@ def make(name, data, settings) -> None:
 @click.option(
     "--near",
     type=click.IntRange(0, 15),
-    default=3,
+    default=6,
     show_default=True,
     help="of 128 bits in which images that look alike may differ",
 )

@@ -23,7 +23,7 @@ RETRIED = ("failed", "oom")
     "--address",
     envvar="RAY_ADDRESS",
     metavar="ADDRESS",
-    help="of a running Ray cluster: auto, HOST:PORT or ray://HOST:PORT",
+    help="of a running Ray cluster: auto or HOST:PORT",
 )
 @click.option(
     "--log", "log", multiple=True, metavar="NAME[=PLACE]", help="also log to tensorboard, mlflow or wandb (=DIR, =URI)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -15,8 +16,9 @@ from harness.errors import EnvironmentFault
 from harness.tune import cluster
 from harness.tune.environment import prepare
 
-START_SECONDS = 90  # until a Ray of our own must be up, machines under load included
-JOIN_SECONDS = 90  # until a running one, found to be well, must have taken us in
+START_SECONDS = 150  # until a Ray of our own must be up, a second start on a machine under load included
+JOIN_SECONDS = 240  # until a running one must have taken us in: more than the waits in `cluster` together
+LATE = "timed out during startup"  # how Ray says that its node was not up within Ray's own 30 s
 LEAVE_SECONDS = 2  # for a Ray that is still starting when the run is over
 
 IN_WORKERS = ("RAY_CHDIR_TO_TRIAL_DIR", "OMP_NUM_THREADS")
@@ -31,7 +33,7 @@ class Session:
         workers: Trials side by side; default one per GPU unless `device` is "cpu" or there is none, else one per core.
         threads: Intra-op threads of each trial.
         device: "cpu", "cuda" or "auto".
-        address: Of a running Ray: "auto" for the one on this machine, HOST:PORT or ray://HOST:PORT. Default is the
+        address: Of a running Ray: "auto" for the one on this machine, or HOST:PORT. Default is the
             environment variable RAY_ADDRESS, and without it a Ray of its own on this machine.
         shared: Folders that every node of a joined cluster must see.
     """
@@ -99,12 +101,20 @@ class Session:
             return self.workers
         raise EnvironmentFault(problem, expected=way_out, kept="all results")
 
-    def _live(self) -> None:
+    def _live(self, before: threading.Thread | None = None) -> None:
+        if before:
+            before.join()
         # Linux ends Ray's processes together with the thread that started them, so this one stays until `close`.
         ours = False
         try:
             ours = self._start()
         except BaseException as error:
+            if not before and not self.address and LATE in str(error) and not self._over.is_set():
+                # A start in a thread of its own, so that the end of this one ends what is half up.
+                print("upbench: Ray was not up within its 30 s; starting it once more", file=sys.stderr, flush=True)
+                self._thread = threading.Thread(target=self._live, args=(self._thread,), daemon=True)
+                self._thread.start()
+                return
             self._error = error
         self._up.set()
         self._over.wait()

@@ -9,8 +9,13 @@ import time
 from tests.campaigns import crash, flips, full, hammer, kills, sizes
 from tests.campaigns.toy import scratch
 
+WORKERS = int(os.environ.get("WORKERS", "0")) or None  # as many as there are cores
+
 CAMPAIGNS = {
-    "crash": ("an operation on files fails or the process is killed there", crash.campaign),
+    "crash": (
+        "an operation on files fails or the process is killed there",
+        lambda f: crash.campaign(f, workers=WORKERS),
+    ),
     "flips": ("one bit is flipped", lambda folder: flips.flip(folder / "store", 1000)),
     "cuts": ("a record is cut off", lambda folder: flips.truncate(folder / "store")),
     "hammer": ("8 writers x 500 commits with kills, a compaction and a reader", lambda f: hammer.campaign(f / "store")),

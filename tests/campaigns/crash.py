@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -12,12 +13,13 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.storage import files
 from harness.store import Store
-from tests.campaigns.toy import contents, entry, in_child, record
+from tests.campaigns.toy import contents, entry, fork, in_child, record
 
 OPERATIONS = ("open", "write", "fsync", "rename", "replace", "link", "unlink", "mkdir", "rmdir")
-KILLS = ("killed before", "killed after", "torn")
+# Killed before an operation is killed after the one before it; what is left is the last one, see `campaign`.
+KILLS = ("killed", "torn")
 PARTIAL = ("torn", "short", "half, then ENOSPC")  # of a write
-WAYS = ("killed before", "killed after", "ENOSPC", "EIO", *PARTIAL)
+WAYS = ("killed", "ENOSPC", "EIO", *PARTIAL)
 OLD, NEW = ("aaaa", "bbbb", "cccc"), "dddd"
 TOLD = 3
 
@@ -111,7 +113,7 @@ def attempt(work: Callable[[Path], None], root: Path, at: int, way: str, counted
             seen.append(name)
             if count != at:
                 return function(*args, **kwargs)
-            if way == "killed before":
+            if way == "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             if way in PARTIAL:
                 written = function(args[0], bytes(args[1])[: max(1, len(args[1]) // 2)])
@@ -119,9 +121,6 @@ def attempt(work: Callable[[Path], None], root: Path, at: int, way: str, counted
                     return written
                 if way == "torn":
                     os.kill(os.getpid(), signal.SIGKILL)
-            if way == "killed after":
-                function(*args, **kwargs)
-                os.kill(os.getpid(), signal.SIGKILL)
             number = getattr(errno, way, errno.ENOSPC)
             raise OSError(number, os.strerror(number))
 
@@ -132,6 +131,8 @@ def attempt(work: Callable[[Path], None], root: Path, at: int, way: str, counted
     files.Local.read = wrap("read", files.Local.read)
     try:
         work(root)
+        if way == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
     except (OSError, UserError):
         return TOLD
     if counted:
@@ -164,40 +165,58 @@ def check(root: Path, before: set[str], step: str) -> None:
             some.runs(study)
 
 
-def campaign(folder: Path, steps=tuple(STEPS), ways=WAYS, every: int = 1, start: int = 1) -> tuple[int, int, list[str]]:
-    """Cases that came through, cases, and what went wrong; `every` n-th operation only."""
-    passed, cases, faults = 0, 0, []
+def one(folder: Path, root: Path, step: str, way: str, at: int, before: set[str], expected: dict) -> str | None:
+    """One fault, in a copy of the store at `root`, and the same step again; what did not hold, or None."""
+    shutil.copytree(folder / step, root)
+    try:
+        code = in_child(lambda: attempt(STEPS[step], root, at, way))
+        assert code in (0, TOLD) or (code == -signal.SIGKILL and way in KILLS), f"ended with {code}"
+        if way == "short":
+            assert code == 0, "a short write is no error"
+        check(root, before, step)
+        assert in_child(lambda: attempt(STEPS[step], root, 0, "")) == 0, "not resumed"
+        assert whole(root) == expected, "another result after resuming"
+        for name in ("a", "b"):
+            if (root / name).is_dir():
+                Store(root / name).probe()
+        assert not list(root.rglob(".tmp-*")), "leftovers"
+    except (AssertionError, UserError) as error:
+        return f"{step}, operation {at}, {way}: {str(error).splitlines()[0] if str(error) else 'assertion'}"
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    return None
+
+
+def campaign(
+    folder: Path, steps=tuple(STEPS), ways=WAYS, every: int = 1, start: int = 1, workers: int | None = None
+) -> tuple[int, int, list[str]]:
+    """Cases that came through, cases, and what went wrong.
+
+    `every` n-th operation only, from `start` on; `workers` side by side, as many as there are cores where not told.
+    """
+    workers = workers or os.cpu_count() or 1
+    cases, known = [], {}
     for step in steps:
-        first = folder / step
-        prepare(first, step)
-        plain = folder / f"{step} plain"
-        shutil.copytree(first, plain)
-        before = Store(first / "a").done([*OLD, NEW])
-        count = folder / "count"
+        prepare(folder / step, step)
+        plain, count = folder / f"{step} plain", folder / "count"
+        shutil.copytree(folder / step, plain)
         assert in_child(lambda step=step, plain=plain, count=count: attempt(STEPS[step], plain, 0, "", count)) == 0
-        expected = whole(plain)
         names = count.read_text().split()
+        known[step] = (Store(folder / step / "a").done([*OLD, NEW]), whole(plain))
         for way in ways:
-            # The n-th write of all, where only writes can go wrong so.
-            total = names.count("write") if way in PARTIAL else len(names)
-            for at in range(min(start, total), total + 1, every):
-                case, root = f"{step}, operation {at}, {way}", folder / "case"
-                shutil.copytree(first, root)
-                code = in_child(lambda step=step, root=root, at=at, way=way: attempt(STEPS[step], root, at, way))
-                cases += 1
-                try:
-                    assert code in (0, TOLD) or (code == -signal.SIGKILL and way in KILLS), f"ended with {code}"
-                    if way == "short":
-                        assert code == 0, "a short write is no error"
-                    check(root, before, step)
-                    assert in_child(lambda step=step, root=root: attempt(STEPS[step], root, 0, "")) == 0, "not resumed"
-                    assert whole(root) == expected, "another result after resuming"
-                    for name in ("a", "b"):
-                        if (root / name).is_dir():
-                            Store(root / name).probe()
-                    assert not list(root.rglob(".tmp-*")), "leftovers"
-                    passed += 1
-                except AssertionError as error:
-                    faults.append(f"{case}: {str(error).splitlines()[0] if str(error) else 'assertion'}")
-                shutil.rmtree(root)
-    return passed, cases, faults
+            # The n-th write of all, where only writes can go wrong so; a kill may also come after the last operation.
+            total = names.count("write") if way in PARTIAL else len(names) + (way == "killed")
+            cases += [(step, way, at) for at in range(min(start, total), total + 1, every)]
+
+    def work(me: int) -> int:
+        faults = [one(folder, folder / f"case {me}", *case, *known[case[0]]) for case in cases[me::workers]]
+        (folder / f"faults {me}").write_text(json.dumps([fault for fault in faults if fault]))
+        return 0
+
+    children = {me: fork(lambda me=me: work(me)) for me in range(workers)}
+    faults = []
+    for me, child in children.items():
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        lost = [f"worker {me} ended with {code}"] * len(cases[me::workers])
+        faults += lost if code else json.loads((folder / f"faults {me}").read_text())
+    return len(cases) - len(faults), len(cases), faults

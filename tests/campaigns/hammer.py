@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.store import Store, Taken
-from tests.campaigns.toy import entry, record
+from tests.campaigns.toy import entry, fork, record
 
 
 def name(writer: int, number: int) -> str:
@@ -32,18 +32,6 @@ def write(root: Path, me: int, writers: int, each: int, seed: int) -> int:
     return 0
 
 
-def fork(work) -> int:
-    """Process id of a child that does `work` and ends."""
-    child = os.fork()
-    if not child:
-        code = 70
-        try:
-            code = work() or 0
-        finally:
-            os._exit(code)
-    return child
-
-
 def campaign(root: Path, writers: int = 8, each: int = 500, kills: int = 12) -> tuple[int, int, list[str]]:
     """Trials that are there exactly once with one writer's numbers, trials, and what went wrong."""
     store = Store(root)
@@ -58,6 +46,7 @@ def campaign(root: Path, writers: int = 8, each: int = 500, kills: int = 12) -> 
 
     def look() -> int:
         while True:
+            began = time.monotonic()
             before = Store(root).ids()
             found = Store(root).read("one", ("trials", "scores"))
             seen = found.trials["id"].tolist()
@@ -65,12 +54,14 @@ def campaign(root: Path, writers: int = 8, each: int = 500, kills: int = 12) -> 
                 return 1
             if any(trial["why"] != "not run" for trial in found.missing):
                 return 2
-            time.sleep(0.1)
+            # As long as it took, so that on few cores the writers have their share.
+            time.sleep(time.monotonic() - began)
 
     def squeeze() -> int:
         while True:
+            began = time.monotonic()
             Store(root).compact()
-            time.sleep(0.3)
+            time.sleep(max(0.1, time.monotonic() - began))
 
     children = {start(me): me for me in range(writers)}
     reader, compactor = fork(look), fork(squeeze)

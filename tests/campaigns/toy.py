@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import traceback
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,22 +54,24 @@ def contents(store: Store, study: str = "one") -> dict[str, list]:
     return {name: frame.astype(object).where(frame.notna(), None).values.tolist() for name, frame in frames.items()}
 
 
-def in_child(work: Callable[[], int | None]) -> int:
-    """Exit code of `work()` in a forked process; negative when a signal ended it, 70 when it raised."""
+def fork(work: Callable[[], int | None]) -> int:
+    """Process id of a child that does `work` and ends with what it returns, or 70 when it raised."""
     child = os.fork()
     if not child:
         code = 70
         try:
             code = work() or 0
-        except BaseException as error:
+        except BaseException:
             if os.environ.get("CAMPAIGN_TRACE"):
-                import traceback
-
                 traceback.print_exc()
-            del error
         finally:
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
+
+
+def in_child(work: Callable[[], int | None]) -> int:
+    """Exit code of `work()` in a forked process; negative when a signal ended it, 70 when it raised."""
+    return os.waitstatus_to_exitcode(os.waitpid(fork(work), 0)[1])
 
 
 @contextmanager

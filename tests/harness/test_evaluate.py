@@ -49,6 +49,16 @@ def test_measures_by_hand():
     assert (measured.queries, measured.gallery, measured.unmatched) == (2, 3, 0)
 
 
+def test_a_query_without_a_match_is_in_no_mean():
+    gallery = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]), dim=-1)
+    queries = torch.nn.functional.normalize(torch.tensor([[1.0, 0.1], [0.1, 1.0], [1.0, 1.0]]), dim=-1)
+    persons = np.array([0, 1, 0])
+    alone = evaluate.measure(queries[:2], gallery, np.array([0, 1]), persons)
+    stranger = evaluate.measure(queries, gallery, np.array([0, 1, 7]), persons)
+    assert stranger.values == alone.values and stranger.values["R1"] == pytest.approx(50.0)
+    assert (stranger.unmatched, alone.unmatched) == (1, 0) and stranger.records["query"].tolist() == [0, 1]
+
+
 def test_records_by_hand():
     ranks = Ranks(np.array([1, 3, 2]), np.array([0, 2, 2, 3]), 5, np.array([1]))
     columns = evaluate.records(ranks, np.array([7, 8, 9]))

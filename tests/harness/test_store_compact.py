@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness import cli, schema
-from harness.errors import DataError
+from harness.errors import DataError, EnvironmentFault
 from harness.storage import packs, shards
 from harness.store import Store
 from tests.campaigns.toy import contents, entry, record
@@ -137,6 +137,30 @@ def test_a_pack_that_cannot_be_read_back_removes_nothing(store, monkeypatch):
         store.compact()
     monkeypatch.undo()
     assert len(list((store.root / "trials").iterdir())) == 12 and contents(store) == before
+
+
+def test_a_pack_that_cannot_be_written_removes_nothing(store, monkeypatch):
+    before = contents(store)
+    monkeypatch.setattr(packs, "write", lambda *_: (_ for _ in ()).throw(EnvironmentFault("no room")))
+    with pytest.raises(EnvironmentFault, match="no room"):
+        store.compact()
+    assert len(list((store.root / "trials").iterdir())) == 12 and contents(store) == before
+
+
+def test_published_records_take_few_bytes(store):
+    # Ranks of a trained model, as far as the encodings are concerned: few small ones, `inp` a ratio, `ap` repeated.
+    rng, rows = np.random.default_rng(0), 20_000
+    first = np.minimum(rng.geometric(0.3, rows), 300)
+    inp = (4 / (first + rng.geometric(0.05, rows))).astype(np.float32)
+    columns = {"query": np.arange(rows) % 500, "person": np.arange(rows) % 500 // 4, "positives": np.full(rows, 4)}
+    columns |= {"first": first, "ap": (0.7 / first + 0.3 * inp).astype(np.float32), "inp": inp}
+    place = {"id": "aaaa", "dataset": "synth", "split": "test", "direction": "t2i"}
+    table = schema.build("queries", columns, **place)
+    sizes = [
+        len(shards.encode("aaaa", {"queries": table}, how)["queries.parquet"])
+        for how in (packs._options, lambda table: {"compression": "zstd", "use_dictionary": False})
+    ]
+    assert sizes[0] < 3.05 * rows and sizes[0] < 0.9 * sizes[1], sizes
 
 
 def test_a_digest_sees_values_and_not_their_encoding(store):

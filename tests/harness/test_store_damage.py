@@ -15,7 +15,7 @@ import pytest
 
 from harness import schema
 from harness.errors import DataError, EnvironmentFault
-from harness.storage import files, processes
+from harness.storage import disk, files, processes
 from harness.store import Store
 from tests.campaigns.toy import entry, record
 
@@ -120,6 +120,20 @@ def test_any_flipped_bit_is_detected(store):
                 assert path.name in str(error)
         path.write_bytes(good)
     assert not store.read("one").missing
+
+
+def test_a_short_write_is_gone_on_with_to_the_last_byte(tmp_path, monkeypatch):
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, blob: write(handle, bytes(blob)[:7]))
+    disk.write_synced(tmp_path / "file", b"0123456789" * 5)
+    store = Store(tmp_path / "store")
+    store.declare("one", {}, [entry("aaaa")])
+    store.commit(record("aaaa"))
+    monkeypatch.undo()
+    assert (tmp_path / "file").read_bytes() == b"0123456789" * 5 and not store.read("one").missing
+    monkeypatch.setattr(os, "write", lambda handle, blob: 0)
+    with pytest.raises(OSError, match="Input/output"):
+        disk.write_synced(tmp_path / "none", b"x")
 
 
 def test_everything_is_synced_before_it_is_visible(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import torch
 from harness import trial as trips
 from harness.spec import Trial, recipe
 from harness.store import Store
+from harness.trip import Trip
 
 TINY = {"dataset": "synth_cuhk", "options": {"size": "tiny"}}
 
@@ -152,8 +153,17 @@ def test_selection_last_and_oracle_are_labelled(data, tmp_path):
     assert results.history["val_R1"].isna().all()
 
 
-def test_other_data_sets_are_measured_with_the_chosen_epoch(data, tmp_path):
+def test_other_data_sets_are_measured_with_the_chosen_epoch(data, tmp_path, monkeypatch):
     other = {"dataset": "synth_rstp", "options": {"size": "tiny"}}
+    looks, look = [], Trip._look
+
+    def told(trip, name, of=None):
+        looks.append((name, (of or trip.trial["dataset"])["dataset"]))
+        return look(trip, name, of)
+
+    monkeypatch.setattr(Trip, "_look", told)
     results = run(make(evaluate_on=(TINY, other)), data, tmp_path)[2]
+    # Nothing of the other set is seen before the epoch is chosen, and of both tests each is seen once.
+    assert looks == [("val", "synth_cuhk")] * 3 + [("test", "synth_cuhk"), ("test", "synth_rstp")]
     assert not results.scores.duplicated(["dataset", "split", "direction", "metric"]).any(), "home is measured once"
     assert set(results.scores.query("split == 'test'")["dataset"]) == {"synth_cuhk", "synth_rstp"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 import types
 
@@ -119,6 +120,59 @@ def test_a_ray_that_does_not_start_is_told_in_time(tmp_path, monkeypatch, init, 
         execute(tmp_path, trials({}), "ray")
     assert "--executor serial" in str(caught.value)
     time.sleep(0.6 if init else 0)
+
+
+@pytest.mark.parametrize("late, tries, problem", [(1, 2, None), (9, 2, "did not start: RuntimeError")])
+def test_a_late_ray_is_started_once_more(monkeypatch, capfd, late, tries, problem):
+    began = []
+
+    def init(**_):
+        began.append(threading.current_thread())
+        if len(began) <= late:
+            raise RuntimeError(f"The current node {tune.session.LATE}.")
+
+    fake = types.SimpleNamespace(
+        is_initialized=lambda: False, init=init, shutdown=lambda: None, cluster_resources=lambda: {"CPU": 3}
+    )
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    session = tune.Session(None)
+    if problem:
+        with pytest.raises(EnvironmentFault, match=problem):
+            session.wait()
+    else:
+        assert session.wait() == 3
+    assert len(began) == tries and not began[0].is_alive()  # with its thread Linux ends what it started
+    session.close()
+    assert capfd.readouterr().err == "upbench: Ray was not up within its 30 s; starting it once more\n"
+
+
+@pytest.mark.slow
+def test_a_real_ray_starts_after_a_late_one_and_leaves_none_of_its_processes(tmp_path, monkeypatch):
+    import psutil
+    import ray._private.services as services
+
+    look, seen = services.get_node, []
+
+    def late(*given):
+        if not seen:
+            seen.extend(p.pid for p in psutil.Process().children(recursive=True))
+            raise Exception(f"The current node {tune.session.LATE}.")
+        return look(*given)
+
+    monkeypatch.setattr(services, "get_node", late)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    session = tune.Session(1)
+    try:
+        outcome, _ = execute(tmp_path, trials({}), "ray", session=session)
+        assert outcome.finished == {"0000": "ok"}
+        assert len(seen) >= 2  # the head's server and its node
+        end = time.monotonic() + 60  # agents look for their node now and then
+        while left := [p for p in seen if psutil.pid_exists(p) and psutil.Process(p).status() != "zombie"]:
+            assert time.monotonic() < end, left
+            time.sleep(0.1)
+    finally:
+        session.close()
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from harness import cli
+from harness.commands.data import command
 from harness.data import alike, overlap
 from harness.data.check import check
 from harness.datasets.synthetic import write
@@ -101,6 +102,9 @@ def test_the_command_compares_and_lists(two, tmp_path, monkeypatch, capsys):
     assert "1 images look like one of icfg_pedes" in " ".join(out.split()) and str(mine[1]) in out
     assert cli.call([*given, "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["against"]["icfg_pedes"]) == 2
+    assert cli.call([*given, "--near", "0", "--json"]) == 0
+    assert [p["exact"] for p in json.loads(capsys.readouterr().out)["against"]["icfg_pedes"]] == [True]
+    assert next(p.default for p in command.commands["check"].params if p.name == "near") == alike.NEAR
     assert cli.call([*given[:-1], "icfg_pedse"]) == 2
     assert "did you mean icfg_pedes" in capsys.readouterr().err
     assert cli.call([*given[:-1], "icfg_pedes=nowhere"]) == 4
