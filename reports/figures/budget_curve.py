@@ -137,7 +137,8 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
             y = (zero.mean - bounds[0]) / (bounds[1] - bounds[0])
             spots = [(0.985, y, "right", "bottom"), (0.015, y, "left", "bottom")]
         busy += artists.label(axes, words + " ↓" * below, spots, busy, color=GREY)
-    return busy
+    lines = [c.mean for c in here if not c.budget and c.values and not (c is zero and below)]
+    return busy + [(x, y) for y in lines for x in np.geomspace(*axes.get_xlim(), 25).tolist()]
 
 
 def _reach(c: Cell) -> tuple[float, float]:

@@ -109,7 +109,7 @@ def tuning(found: list[Cell]) -> list[str]:
     else:
         said = "tuning trials on val: " + ", ".join(f"{name} {n}" for name, n in counts.items())
     took = ", ".join(f"{name} {s:,.0f} s" for name, s in seconds.items())
-    missing = [palette.name(c.label) for c in found if c.trained != 0 and not c.tuned]
+    missing = [palette.name(c.label) for c in found if c.trained and not c.tuned]
     return [
         f"{said}; {took}; values at the edge of their range: {', '.join(dict.fromkeys(edges)) or 'none'}",
         *([f"not tuned here: {', '.join(dict.fromkeys(missing))}"] if missing else []),
