@@ -47,7 +47,15 @@ def test_the_other_counter_agrees():
 
 
 @pytest.mark.parametrize("mode", ["params", "flops", "memory"])
-@pytest.mark.parametrize("method", [lora.Method(), prefix.Method(), union.Method(parts=("lora", "prefix"))], ids=repr)
+@pytest.mark.parametrize(
+    "method",
+    [
+        lora.Method(),
+        pytest.param(prefix.Method(), marks=pytest.mark.slow),
+        pytest.param(union.Method(parts=("lora", "prefix")), marks=pytest.mark.slow),
+    ],
+    ids=repr,
+)
 def test_within_the_target_monotone_idempotent_and_largest(method, mode):
     before, feasible = 0, 0
     wanted = 1 if mode == "memory" and isinstance(method, lora.Method) else 2  # rank 1 takes 34 % of full's memory
