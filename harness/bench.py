@@ -237,18 +237,21 @@ def images(naive: ModuleType, count: int, preset: str = "irra", batch: int = 64)
         coarse = Image.fromarray(rng.integers(0, 255, (24, 8, 3), dtype=np.uint8))
         coarse.resize((128, 384), Image.Resampling.BICUBIC).save(path, quality=90)
         paths.append(path)
-    packed = torch.from_numpy(np.stack([read(path, (384, 128)) for path in paths]))
+    packed = torch.from_numpy(np.stack([read(path, (384, 128)) for path in paths])).permute(0, 3, 1, 2).contiguous()
     room, erase = torch.empty(min(batch, count), 3, 384, 128), augment.PRESETS[preset].erase is not None
+
+    def few(part: Tensor) -> Tensor:  # reading every pixel again would be part of both times
+        return part[..., ::16, ::16].mean()
 
     def slow() -> Tensor:
         assert folder  # alive as long as the case
-        return torch.stack([part.mean() for part in naive.loader(paths, (384, 128), MEAN, STD, batch, erase)])
+        return torch.stack([few(part) for part in naive.loader(paths, (384, 128), MEAN, STD, batch, erase)])
 
     def fast() -> Tensor:
         found = []
         for index in torch.arange(count).split(batch):
-            part = augment.prepare(packed[index], preset, MEAN, STD, 0, 0, index, out=room[: len(index)])
-            found.append(part.mean())
+            part = augment.prepare(packed, preset, MEAN, STD, 0, 0, index, out=room[: len(index)], rows=index)
+            found.append(few(part))
         return torch.stack(found)
 
     return Case(f"augmented batches, {preset}, {count} images", slow, fast, None)

@@ -34,7 +34,7 @@ class Part:
 
     Attributes:
         split: Identities and captions.
-        images: uint8 [images, H, W, 3], memory-mapped.
+        images: uint8 [images, 3, H, W], memory-mapped.
         ids: int64 [captions, context].
         truncated: Captions cut to the context.
     """

@@ -148,7 +148,7 @@ def _drawn(split: Split, source: Source, pairs: int) -> material.Part:
     """The first pairs of a split with drawn pixels, each caption with an image of its own."""
     index = np.resize(np.arange(len(split.captions)), pairs)
     height, width = pixels(source)["size"]
-    images = np.random.default_rng(0).integers(0, 256, (pairs, height, width, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (pairs, 3, height, width), dtype=np.uint8)
     captions = tuple(split.captions[i] for i in index)
     ids, truncated = tokenizer(source)(captions)
     drawn = Split(

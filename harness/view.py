@@ -20,6 +20,9 @@ from harness.tokenizer import tokenizer
 from harness.weights import Source, pixels
 
 
+SHARE = 0.5  # of a GPU's free memory that the packed images of a training split may take; else they stay on the host
+
+
 class View:
     """Augmentation, tokens, batches and evaluation of one trial, on its device.
 
@@ -60,11 +63,12 @@ class View:
         return images, *(part.to(self.device, non_blocking=True) for part in (ids, *masked[:1])), *masked[1:]
 
     def _augmented(self, batch: batches.Batch, epoch: int) -> torch.Tensor:
-        count, height, width, _ = batch.images.shape
+        count, shape = len(batch.index), batch.store.shape[1:]
         if self._batch is None or len(self._batch) != count:
-            self._batch = torch.empty(count, 3, height, width, device=self.device)
+            self._batch = torch.empty(count, *shape, device=self.device)
+        near = batch.store.device.type == self.device.type
         return augment.prepare(
-            batch.images.to(self.device, non_blocking=True),
+            batch.store if near else batch.images.to(self.device, non_blocking=True),
             self.recipe.augmentation,
             self.sizes["mean"],
             self.sizes["std"],
@@ -72,6 +76,7 @@ class View:
             epoch,
             batch.index,
             out=self._batch,
+            rows=batch.picture if near else None,
         )
 
     def _masked(self, batch: batches.Batch, epoch: int) -> tuple[torch.Tensor, ...]:
@@ -90,7 +95,9 @@ class View:
         settings = (recipe.batch, self.seed)
         sampling = {"sampler": recipe.sampler, "instances": recipe.instances}
         steps = len(batches.plan(part.split.caption_person, *settings, 0, **sampling))
-        images = torch.from_numpy(part.images[:]).to(self.device) if self.device.type == "cuda" else part.images
+        images = batches.shared(part.images)
+        if self.device.type == "cuda" and images.nbytes <= SHARE * torch.cuda.mem_get_info(self.device)[0]:
+            images = images.to(self.device)
 
         def of(epoch: int, start: int = 0) -> Iterator[batches.Batch]:
             return batches.batches(part.split, images, part.ids, *settings, epoch, start=start, **sampling)

@@ -24,7 +24,7 @@ from torch import Tensor
 from harness.data import draws
 from harness.errors import UserError, nearest
 
-CHUNK = 8  # images on a CPU at a time, so that all steps after the first find them in its cache
+CHUNK = 8  # images jittered or normalised at a time on a CPU, so that later steps find them in its cache
 ATTEMPTS = 10  # to find a rectangle that fits, as in torchvision
 
 
@@ -67,11 +67,12 @@ def prepare(
     index: Tensor,
     pad: int | None = None,
     out: Tensor | None = None,
+    rows: Tensor | None = None,
 ) -> Tensor:
     """Augment and normalise a batch.
 
     Args:
-        images: uint8 [B, H, W, 3], on any device.
+        images: uint8 [B, 3, H, W], on any device.
         preset: A name in `PRESETS`.
         mean: Three channel means in 0..1.
         std: Three channel standard deviations in 0..1.
@@ -80,6 +81,8 @@ def prepare(
         index: int64 [B], the samples' numbers in the training set.
         pad: Padding in pixels instead of the preset's.
         out: float32 [B, 3, H, W] to write to; in large batches a new buffer costs more than the arithmetic.
+        rows: int64 [B] on the CPU: the batch's images among `images`, which then may be a whole data set; on a CPU
+            they are read where they lie.
 
     Returns:
         float32 [B, 3, H, W]: every image depends on itself and (seed, epoch, its index) only.
@@ -93,7 +96,7 @@ def prepare(
             expected=f"one of {', '.join(PRESETS)}",
             nearest=nearest(preset, PRESETS),
         )
-    plan, (count, height, width, _) = PRESETS[preset], images.shape
+    plan, (_, _, height, width), count = PRESETS[preset], images.shape, len(index)
     pad = padding(plan, height) if pad is None else pad
     u = draws.uniform(draws.IMAGE, seed, epoch, index.to(images.device), 7 + 4 * ATTEMPTS)
     flip, down, right, factors, erase = u[:, 0], u[:, 1], u[:, 2], u[:, 3:6], u[:, 6:]
@@ -106,17 +109,14 @@ def prepare(
         box,
     )
     if images.device.type != "cpu":
-        planes = images.permute(0, 3, 1, 2)
+        planes = images if rows is None else images[rows.to(images.device)]
         planes = _jitter(planes, 1 + plan.jitter * (2 * factors - 1)) if plan.jitter else planes
         return _together(planes, moves, pad, affine, out)
     for part in (slice(i, i + CHUNK) for i in range(0, count, CHUNK)):
-        planes = images[part].permute(0, 3, 1, 2)
-        planes = _jitter(planes, 1 + plan.jitter * (2 * factors[part] - 1)) if plan.jitter else planes
-        # What is the same for all images is cheaper in one go.
-        if moves.none:
-            _together(planes, moves, pad, affine, out[part])
-        else:
-            _one_by_one(planes, moves[part], pad, affine, out[part])
+        planes = [images[i] for i in (range(count)[part] if rows is None else rows[part].tolist())]
+        if plan.jitter:
+            planes = _jitter(torch.stack(planes), 1 + plan.jitter * (2 * factors[part] - 1))
+        _one_by_one(planes, moves[part], pad, affine, out[part])
     return out
 
 
@@ -134,60 +134,53 @@ class Moves:
     crop: tuple[Tensor, Tensor] | None
     box: Tensor | None
 
-    @property
-    def none(self) -> bool:
-        """Whether nothing moves."""
-        return self.flip is None and self.crop is None and self.box is None
-
     def __getitem__(self, part: slice) -> Moves:
         crop = None if self.crop is None else (self.crop[0][part], self.crop[1][part])
         flip, box = (None if each is None else each[part] for each in (self.flip, self.box))
         return Moves(flip, crop, box)
 
 
-def _one_by_one(planes: Tensor, moves: Moves, pad: int, affine: list[tuple[float, float, float]], out: Tensor) -> None:
-    """Every image by views of its own: the least memory is touched, and each operation is large enough for a CPU."""
-    (count, _, height, width), affine = planes.shape, [(a, torch.full((), b), c) for a, b, c in affine]
+def _one_by_one(planes: Sequence[Tensor], moves: Moves, pad: int, affine: tuple[Tensor, ...], out: Tensor) -> None:
+    """Every image by itself: moved as bytes, then widened to floats once, which are still in the cache when scaled."""
+    count, _, height, width = out.shape
+    scale, shift, value = (each.view(3, 1, 1) for each in affine)
     flips = [False] * count if moves.flip is None else moves.flip.tolist()
     crops = [(pad, pad)] * count if moves.crop is None else list(zip(*(c.tolist() for c in moves.crop), strict=True))
     boxes = [(0, 0, 0, 0)] * count if moves.box is None else moves.box.tolist()
+    room = torch.zeros(3, height + 2 * pad, width + 2 * pad, dtype=torch.uint8)
+    inner = room[:, pad : pad + height, pad : pad + width]
     for plane, result, flip, (top, left), (y, x, tall, wide) in zip(planes, out, flips, crops, boxes, strict=True):
-        # The crop is the image moved down and to the right, flipped afterwards; what it uncovers is black.
-        down, right = pad - top, (left - pad) if flip else (pad - left)
-        plane = plane.contiguous().flip(2) if flip else plane
-        (a, b), (c, d) = ((max(0, v), min(0, v)) for v in (down, right))
-        plane = plane[:, -b : height - a, -d : width - c]
-        if down:
-            (result[:, :a] if a else result[:, b:]).zero_()
-        if right:
-            (result[..., :c] if c else result[..., d:]).zero_()
-        # Channel by channel, so that the second pass finds in the cache what the first one wrote.
-        for pixels, channel, (scale, shift, value) in zip(plane, result, affine, strict=True):
-            channel[a : height + b, c : width + d].copy_(pixels)
-            torch.add(shift, channel, alpha=scale, out=channel)
-            if tall:
-                channel[y : y + tall, x : x + wide] = value
+        plane = plane.flip(2) if flip else plane
+        if moves.crop is not None:
+            # The offset is drawn for the image as stored: mirrored with it.
+            left = 2 * pad - left if flip else left
+            inner.copy_(plane)
+            plane = room[:, top : top + height, left : left + width]
+        result.copy_(plane).mul_(scale).add_(shift)
+        if tall:
+            result[:, y : y + tall, x : x + wide] = value
 
 
-def _together(planes: Tensor, moves: Moves, pad: int, affine: list[tuple[float, float, float]], out: Tensor) -> Tensor:
+def _together(planes: Tensor, moves: Moves, pad: int, affine: tuple[Tensor, ...], out: Tensor) -> Tensor:
     """All images in a few operations, for devices where every operation is dear to start."""
     _, _, height, width = planes.shape
+    scale, shift, value = (each.to(out.device).view(3, 1, 1) for each in affine)
     if moves.crop is not None:
         planes = _crop(planes, pad, *moves.crop)
     if moves.flip is not None:
         planes = torch.where(moves.flip.view(-1, 1, 1, 1), planes.flip(3), planes)
-    inside = None if moves.box is None else _inside(moves.box, height, width)
-    for channel, (scale, shift, value) in enumerate(affine):
-        result = out[:, channel].copy_(planes[:, channel])
-        torch.add(torch.full((), shift, device=result.device), result, alpha=scale, out=result)
-        if inside is not None:
-            result.masked_fill_(inside, value)
+    out.copy_(planes).mul_(scale).add_(shift)
+    if moves.box is not None:
+        inside = _inside(moves.box, height, width).unsqueeze(1)
+        torch.where(inside, value, out, out=out)
     return out
 
 
-def _affine(mean: Sequence[float], std: Sequence[float], plan: Preset) -> list[tuple[float, float, float]]:
-    """Of each channel: scale and shift that normalise a pixel in 0..255, and the value of erased pixels."""
-    return [(1 / (255 * s), -m / s, m if plan.erase == "mean" else 0.0) for m, s in zip(mean, std, strict=True)]
+def _affine(mean: Sequence[float], std: Sequence[float], plan: Preset) -> tuple[Tensor, ...]:
+    """Scale and shift that normalise a pixel in 0..255, and the value of erased pixels; float32 [3] each."""
+    wide = [torch.tensor(list(values), dtype=torch.float64) for values in (mean, std)]
+    erased = wide[0] if plan.erase == "mean" else torch.zeros(3, dtype=torch.float64)
+    return tuple(each.float() for each in (1 / (255 * wide[1]), -wide[0] / wide[1], erased))
 
 
 def _crop(planes: Tensor, pad: int, top: Tensor, left: Tensor) -> Tensor:

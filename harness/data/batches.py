@@ -5,6 +5,7 @@ The order is a pure function of (seed, epoch), so continuing a run needs only th
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,10 +24,16 @@ SAMPLERS = ("random", "identity")
 class Batch:
     """Training samples as stored: not augmented, not trimmed."""
 
-    images: Tensor  # uint8 [B, H, W, 3]
+    store: Tensor  # uint8 [I, 3, H, W], all images of the split
+    picture: Tensor  # int64 [B], the batch's among them
     ids: Tensor  # int64 [B, L]
     person: Tensor  # int64 [B], identities 0..n-1
     index: Tensor  # int64 [B], the captions' numbers in the split
+
+    @property
+    def images(self) -> Tensor:
+        """Its images, uint8 [B, 3, H, W], where the store is: a copy, which nobody needs who can read them there."""
+        return self.store[self.picture.to(self.store.device)]
 
 
 def _shuffle(stream: int, seed: int, epoch: int, index: np.ndarray) -> np.ndarray:
@@ -130,17 +137,20 @@ def batches(
 
     Args:
         split: The training split.
-        images: uint8 [I, H, W, 3]: a pack, or a tensor; where a tensor is, the batches' images are.
+        images: uint8 [I, 3, H, W]: a pack, or a tensor on any device.
         ids: int64 [C, L], token ids of every caption; they, identities and indices stay on the CPU.
         batch: As in `plan`, like all others.
         start: Batches already seen.
     """
     person = split.caption_person
-    ids = torch.as_tensor(ids)
+    ids, store = torch.as_tensor(ids), images if isinstance(images, Tensor) else shared(images)
     for rows in plan(person, batch, seed, epoch, sampler, instances, drop_last)[start:]:
-        picture, index = split.caption_image[rows], torch.from_numpy(rows)
-        if isinstance(images, Tensor):
-            pixels = images[torch.from_numpy(picture).to(images.device)]
-        else:
-            pixels = torch.from_numpy(np.take(images, picture, axis=0))
-        yield Batch(pixels, ids[index], torch.from_numpy(person[rows]), index)
+        picture, index = torch.from_numpy(split.caption_image[rows]), torch.from_numpy(rows)
+        yield Batch(store, picture, ids[index], torch.from_numpy(person[rows]), index)
+
+
+def shared(images: np.ndarray) -> Tensor:
+    """A tensor over the memory of an array, read-only ones included: whoever gets it must not write."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(images)

@@ -1,6 +1,6 @@
 """Every image of a split decoded once, at the target size, in one memory-mapped file that all trials share.
 
-A pack is a folder `<key>` with `images.npy` (uint8 [I, H, W, 3]) and `chunks.jsonl` (a CRC-32 for every `CHUNK`
+A pack is a folder `<key>` with `images.npy` (uint8 [I, 3, H, W]) and `chunks.jsonl` (a CRC-32 for every `CHUNK`
 images). The key is the content of the source: names, sizes and times of the files, the target size and `VERSION`. It is
 built in `<key>.partial` and appears by one rename; what an interrupted build has finished is kept by the next one, and
 chunks whose checksum is wrong are built again.
@@ -28,7 +28,7 @@ from harness.data.fingerprint import digest, files
 from harness.data.split import Split
 from harness.errors import DataError, EnvironmentFault
 
-VERSION = 1  # of the pixels: raise it when `images.read` gives other ones
+VERSION = 2  # of the pixels and their order: raise it when either changes
 CHUNK = 256  # images
 PATIENCE = 3600.0  # seconds to wait for another process that builds the same pack
 
@@ -55,7 +55,7 @@ def pack(
     progress: Callable[[int, int], None] | None = None,
     decoded: Decoded | None = None,
 ) -> np.memmap:
-    """The split's images, uint8 [I, H, W, 3], read-only; built on first use.
+    """The split's images, uint8 [I, 3, H, W], read-only; built on first use.
 
     Any number of processes may ask at once: one builds, the others wait for it.
 
@@ -71,7 +71,7 @@ def pack(
         DataError: images are missing or unreadable, all of them in one error; the readable ones are kept.
         EnvironmentFault: no space, or another process did not finish in time.
     """
-    name, shape = key(split, size), (len(split.images), *size, 3)
+    name, shape = key(split, size), (len(split.images), 3, *size)
     home, partial = cache / name, cache / f"{name}.partial"
     if (found := _open(home, shape)) is not None:
         return found
@@ -176,7 +176,7 @@ def _build(folder: Path, split: Split, shape: tuple[int, ...], workers: int | No
         counts, broken = Counter(), []
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(array))):
             try:
-                array[i] = images.read(split.path(i), shape[1:3], counts)
+                array[i] = images.read(split.path(i), shape[2:], counts).transpose(2, 0, 1)
             except DataError as error:
                 broken.append(f"{split.images[i]}: {error.what}")
         failures.extend(broken)

@@ -26,10 +26,10 @@ def test_texts_come_back_in_their_order_whatever_the_batch(small_backbone, small
 
 
 def test_images_are_prepared_and_normalised(small_backbone):
-    images = np.random.default_rng(0).integers(0, 255, (5, 64, 32, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (5, 3, 64, 32), dtype=np.uint8)
 
     def prepare(batch):
-        return batch.permute(0, 3, 1, 2).float() / 255
+        return batch.float() / 255
 
     features = evaluate.encode_images(small_backbone, images, prepare, batch=2)
     expected = torch.nn.functional.normalize(small_backbone.image(prepare(torch.from_numpy(images))), dim=-1)
@@ -93,7 +93,7 @@ def part(tmp_path_factory):
     person = np.arange(4) % 2
     names = tuple(f"{i}.png" for i in range(4))
     split = Split(tmp_path_factory.mktemp("data"), names, person, captions, np.arange(4), ("a", "b"))
-    images = np.random.default_rng(0).integers(0, 255, (4, 96, 32, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 255, (4, 3, 96, 32), dtype=np.uint8)
     return Part(split, images, tokenizer(TINY)(captions)[0].astype(np.int64), 0)
 
 
@@ -149,7 +149,7 @@ def test_another_weight_input_or_precision_is_encoded_anew(part, tmp_path, monke
     moved.text.blocks[0].mlp.fc1.weight.data[0, 0] += 1e-3
     assert seen_with(moved, part, tmp_path, monkeypatch)[1] == ["encode_texts"]
     brighter = part.images.copy()
-    brighter[3, 95, 31, 2] ^= 1
+    brighter[3, 2, 95, 31] ^= 1
     other = Part(part.split, brighter, part.ids, 0)
     assert seen_with(load(TINY), other, tmp_path, monkeypatch)[1] == ["encode_images"]
 

@@ -21,7 +21,7 @@ def data(tmp_path_factory):
 
 def test_a_part_is_images_and_ids_of_its_split(data):
     part = material.part(TINY, data, "test", SOURCE)
-    assert part.images.shape == (len(part.split.images), 96, 32, 3) and part.images.dtype == np.uint8
+    assert part.images.shape == (len(part.split.images), 3, 96, 32) and part.images.dtype == np.uint8
     ids, truncated = tokenizer(SOURCE)(part.split.captions)
     assert np.array_equal(part.ids, ids) and part.truncated == truncated
     assert material.part(TINY, data, "test", SOURCE) is part

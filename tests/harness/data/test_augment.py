@@ -13,14 +13,14 @@ MEAN, STD = (0.481, 0.458, 0.408), (0.269, 0.261, 0.276)
 
 
 def pixels(count, height=48, width=20, seed=0):
-    return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), dtype=np.uint8))
+    return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (count, 3, height, width), dtype=np.uint8))
 
 
 def slow(image, preset, seed, epoch, index, pad=None):
-    """The reference transform on one image [H, W, 3], in the order in which it is defined."""
-    plan, (height, width, _) = augment.PRESETS[preset], image.shape
+    """The reference transform on one image [3, H, W], in the order in which it is defined."""
+    plan, (_, height, width) = augment.PRESETS[preset], image.shape
     u = draws.uniform(draws.IMAGE, seed, epoch, torch.tensor([index]), 47)[0].numpy()
-    image = image.copy()
+    image = image.transpose(1, 2, 0)
     if plan.jitter:
         bright, contrast, colour = (1 + plan.jitter * (2 * float(x) - 1) for x in u[3:6])
         x = np.clip(image * bright, 0, 255)
@@ -86,14 +86,14 @@ def test_each_of_seed_epoch_and_index_matters(change):
 
 def test_none_is_the_normalisation():
     images = pixels(3)
-    want = (images.numpy() / 255 - MEAN) / STD
+    want = (images.permute(0, 2, 3, 1).numpy() / 255 - MEAN) / STD
     got = augment.prepare(images, "none", MEAN, STD, 0, 0, torch.arange(3))
     assert np.allclose(got.permute(0, 2, 3, 1).numpy(), want, atol=1e-6)
 
 
 def test_frequencies():
-    images = torch.full((4000, 32, 16, 3), 255, dtype=torch.uint8)
-    images[:, :, :8] = 128
+    images = torch.full((4000, 3, 32, 16), 255, dtype=torch.uint8)
+    images[..., :8] = 128
     flat = augment.prepare(images, "flip", (0, 0, 0), (1, 1, 1), 0, 0, torch.arange(4000))
     assert abs((flat[:, 0, 0, 0] > 0.9).float().mean() - 0.5) < 0.03
     u = draws.uniform(draws.IMAGE, 0, 0, torch.arange(4000), 47)[:, 6:]
@@ -137,10 +137,18 @@ def test_unknown_preset():
 
 @pytest.mark.parametrize("preset", augment.PRESETS)
 def test_one_by_one_and_together_are_the_same(preset, monkeypatch):
-    images = torch.randint(0, 256, (21, 48, 16, 3), dtype=torch.uint8)
+    images = torch.randint(0, 256, (21, 3, 48, 16), dtype=torch.uint8)
     given = (preset, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), 3, 1, torch.arange(21))
     one = augment.prepare(images, *given)
-    monkeypatch.setattr(augment, "_one_by_one", augment._together)
+    monkeypatch.setattr(augment, "_one_by_one", lambda planes, *rest: augment._together(torch.stack(list(planes)), *rest))
     together = augment.prepare(images, *given)
     assert torch.equal(one, together)
     assert len({tuple(x.flatten().tolist()) for x in one}) == 21
+
+
+@pytest.mark.parametrize("preset", augment.PRESETS)
+def test_images_are_read_where_they_lie(preset):
+    store, rows = pixels(30), torch.tensor([7, 0, 29, 7, 12])
+    given = (preset, MEAN, STD, 3, 1, torch.arange(5))
+    assert torch.equal(augment.prepare(store, *given, rows=rows), augment.prepare(store[rows], *given))
+    assert torch.equal(store, pixels(30))

@@ -84,14 +84,14 @@ def test_plan_errors():
 @pytest.mark.parametrize("device", ["array", "tensor"])
 def test_batches_hold_what_belongs_together(sampler, device):
     data = split()
-    images = np.broadcast_to(np.arange(30, dtype=np.uint8)[:, None, None, None], (30, 4, 2, 3)).copy()
+    images = np.broadcast_to(np.arange(30, dtype=np.uint8)[:, None, None, None], (30, 3, 4, 2)).copy()
     images.flags.writeable = False
     ids = np.arange(70)[:, None] * np.ones(5, dtype=np.int64)
     store = torch.tensor(images) if device == "tensor" else images
     whole = list(batches.batches(data, store, ids, 12, 1, 2, sampler, instances=3))
     assert len(whole) == len(batches.plan(data.caption_person, 12, 1, 2, sampler, 3))
     for b in whole:
-        assert b.images.dtype == torch.uint8 and b.images.shape[1:] == (4, 2, 3)
+        assert b.images.dtype == torch.uint8 and b.images.shape[1:] == (3, 4, 2)
         assert torch.equal(b.ids[:, 0], b.index)
         assert b.images[:, 0, 0, 0].tolist() == data.caption_image[b.index].tolist()
         assert b.person.tolist() == data.caption_person[b.index].tolist()

@@ -40,7 +40,7 @@ def small_chunks(monkeypatch):
 
 
 def expected(split):
-    return np.stack([images.read(split.path(i), SIZE) for i in range(COUNT)])
+    return np.stack([images.read(split.path(i), SIZE).transpose(2, 0, 1) for i in range(COUNT)])
 
 
 def reads(monkeypatch):
@@ -85,7 +85,7 @@ def test_a_changed_image_is_seen(split, tmp_path):
     before = pack.pack(split, SIZE, tmp_path)
     Image.new("RGB", (10, 20), "red").save(split.path(3))
     after = pack.pack(split, SIZE, tmp_path)
-    assert (after[3] == (255, 0, 0)).all() and not (before[3] == after[3]).all()
+    assert (after[3] == np.array([255, 0, 0]).reshape(3, 1, 1)).all() and not (before[3] == after[3]).all()
     assert np.array_equal(after, expected(split))
 
 
