@@ -57,6 +57,7 @@ class Case:
 class Row:
     """Medians of `runs` interleaved runs: CPU seconds on a CPU, wall seconds on a GPU; ratio = naive / fast.
 
+    `wall` is the ratio of wall seconds, which several threads shorten and other work on the machine disturbs.
     `*_memory` is the peak of the first run in bytes, see `harness.memory.Peak`; that of a part of the work is its own.
     """
 
@@ -64,6 +65,7 @@ class Row:
     naive: float
     fast: float
     ratio: float
+    wall: float
     runs: int
     threads: int
     difference: float | None
@@ -101,11 +103,15 @@ def measure(case: Case, runs: int, device: torch.device) -> Row:
     if off is not None and not off <= case.tolerance:
         raise RunFailed(f"{case.name}: results differ by {off:.1e}", "bench", f"at most {case.tolerance:.0e}")
     seconds: tuple[list[float], list[float]] = [], []
+    walls: tuple[list[float], list[float]] = [], []
     for _ in range(runs):
-        for way, found in zip((case.naive, case.fast), seconds, strict=True):
+        for way, found, wall in zip((case.naive, case.fast), seconds, walls, strict=True):
+            begin = time.perf_counter()
             found.append(clock(way, device))
+            wall.append(time.perf_counter() - begin)
     naive, fast = median(seconds[0]) * case.factor, median(seconds[1])
-    return Row(case.name, naive, fast, naive / fast, runs, torch.get_num_threads(), off, *peaks)
+    ratio, wall = naive / fast, median(walls[0]) * case.factor / median(walls[1])
+    return Row(case.name, naive, fast, ratio, wall, runs, torch.get_num_threads(), off, *peaks)
 
 
 def clock(way: Callable[[], object], device: torch.device) -> float:
@@ -170,6 +176,9 @@ def step(naive: ModuleType, source: Source, batch: int, device: torch.device, bf
     """A training step of `up_person`: forward, SDM loss, backward, Adam; the naive one in float32."""
     ours = random(shape(source), seed=0)
     generator = torch.Generator().manual_seed(0)
+    for parameter in ours.parameters():
+        if parameter.ndim == 1:  # random weights have no biases, and a wrong one would not show
+            parameter.data += 0.02 * torch.randn(parameter.shape, generator=generator)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         registry.find("methods", "up_person").Method().attach(ours)

@@ -63,11 +63,19 @@ class Shape:
             return sum(p.numel() for p in Backbone(self).parameters())
 
 
+QUICK = 1.702
+
+
 class QuickGELU(nn.Module):
     """x sigmoid(1.702 x) = silu(1.702 x) / 1.702, the activation of OpenAI's weights."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.silu(1.702 * x) / 1.702
+        return F.silu(QUICK * x) / QUICK
+
+
+def scaled_linear(x: Tensor, linear: nn.Linear, by: Tensor | float) -> Tensor:
+    """`by * linear(x)` with the factor on the weights, which are fewer than what a training batch makes of them."""
+    return F.linear(x, by * linear.weight, None if linear.bias is None else by * linear.bias)
 
 
 class Attention(nn.Module):
@@ -112,7 +120,13 @@ def _causal(tokens: int, extra: int, device: torch.device) -> Tensor:
 
 
 class Mlp(nn.Module):
-    """fc2(activation(fc1(x))), the feed-forward part of a block."""
+    """fc2(activation(fc1(x))), the feed-forward part of a block.
+
+    While it trains, the factors of quick GELU are put on the weights of plain linears: two passes over the widest
+    activations less, and as many in the backward pass.
+    """
+
+    folds = True  # float16 weights would be rounded by it
 
     def __init__(self, width: int, hidden: int, quick_gelu: bool) -> None:
         super().__init__()
@@ -120,6 +134,9 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        plain = type(self.fc1) is type(self.fc2) is nn.Linear and type(self.act) is QuickGELU
+        if plain and self.folds and torch.is_grad_enabled():
+            return F.linear(F.silu(scaled_linear(x, self.fc1, QUICK)), (1 / QUICK) * self.fc2.weight, self.fc2.bias)
         return self.fc2(self.act(self.fc1(x)))
 
 
@@ -193,10 +210,23 @@ def _token_wise(module: nn.Module) -> bool:
             known &= type(traced.get_submodule(node.target)) in LEAVES
         elif node.op == "get_attr":  # a vector at most, or a weight
             vector = operator.attrgetter(node.target)(traced).ndim < 2
-            known &= vector or all(u.target is F.linear and u.args[1:2] == (node,) for u in node.users)
+            known &= vector or _weight(node)
         else:
             known &= node.op in ("placeholder", "output") or node.target in EACH
     return known
+
+
+def _weight(node: torch.fx.Node) -> bool:
+    """Whether a matrix serves as the weight of linears only, perhaps after a factor that depends on no input."""
+    return all(
+        (user.target is F.linear and user.args[1:2] == (node,))
+        or (
+            user.target is operator.mul
+            and all(getattr(a, "op", "get_attr") == "get_attr" for a in user.args)
+            and _weight(user)
+        )
+        for user in node.users
+    )
 
 
 class Tower(nn.Module):

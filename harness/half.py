@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.clip import Backbone, ImageTower, TextTower
+from harness.clip import Backbone, ImageTower, Mlp, TextTower
 from harness.errors import EnvironmentFault, UserError
 from harness.recipe import Recipe
 
@@ -73,6 +73,8 @@ def _convert(module: nn.Module) -> None:
         halved = {key: own[key] for key in vars(type(module)).get("HALF", ()) if key in own}
     for parameter in halved.values():
         parameter.data = parameter.data.half()
+    if isinstance(module, Mlp):
+        module.folds = False
     if hasattr(module, "dense_delta"):
         if type(module.frozen) is not nn.Linear:
             raise _refused(f"'{name}' around another module")

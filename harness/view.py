@@ -19,7 +19,6 @@ from harness.recipe import Recipe
 from harness.tokenizer import tokenizer
 from harness.weights import Source, pixels
 
-
 SHARE = 0.5  # of a GPU's free memory that the packed images of a training split may take; else they stay on the host
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape
+from harness.clip import Backbone, Shape, scaled_linear
 from harness.method import Depth, Towers, blocks, layers, options, scaled_width, towers
 
 
@@ -60,7 +60,7 @@ def count(width: int, bottleneck: int) -> int:
 
 
 class Bottleneck(nn.Module):
-    """up(relu(down(x))), [.., d] to [.., d]; on the device and in the type of `like`."""
+    """s up(relu(down(x))), [.., d] to [.., d], s = 1 unless given; on the device and in the type of `like`."""
 
     def __init__(self, like: Tensor, width: int, bottleneck: int) -> None:
         super().__init__()
@@ -70,8 +70,9 @@ class Bottleneck(nn.Module):
         for zero in (self.down.bias, self.up.weight, self.up.bias):
             nn.init.zeros_(zero)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.up(self.down(x).relu())
+    def forward(self, x: Tensor, scale: Tensor | float | None = None) -> Tensor:
+        hidden = self.down(x).relu()
+        return self.up(hidden) if scale is None else scaled_linear(hidden, self.up, scale)
 
 
 class Behind(nn.Module):
@@ -93,4 +94,4 @@ class Beside(nn.Module):
         self.inner, self.scale = inner, scale
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        return self.scale * self.inner(h)
+        return self.inner(h, self.scale)

@@ -104,4 +104,4 @@ class Normed(nn.Module):
             nn.init.normal_(linear.weight, std=STD)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        return self.scale * self.inner(self.norm(x))
+        return self.inner(self.norm(x), self.scale)

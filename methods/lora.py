@@ -87,7 +87,7 @@ class LowRank(nn.Module):
 
     def low(self, x: Tensor) -> Tensor:
         """The update alone."""
-        return self.scale * F.linear(F.linear(x, self.a), self.b)
+        return F.linear(self.scale * F.linear(x, self.a), self.b)
 
     def delta(self) -> Tensor:
         """What is added to the frozen weight [out, in]."""

@@ -56,7 +56,8 @@ def command(
             if only and only not in case.name:
                 continue
             rows.append(row := bench.measure(case, 1 if quick else runs, place))
-            say(f"{row.case}\n  naive {row.naive:.3g} s, fast {row.fast:.3g} s, ratio {row.ratio:.2f}{_memory(row)}")
+            numbers = f"naive {row.naive:.3g} s, fast {row.fast:.3g} s, ratio {row.ratio:.2f}"
+            say(f"{row.case}\n  {numbers}{_wall(row, device)}{_memory(row)}")
     if as_json:
         shared.say_json([vars(row) for row in rows])
         return
@@ -71,6 +72,11 @@ def _load() -> str:
         return "{:.1f} {:.1f}".format(*os.getloadavg())
     except (AttributeError, OSError):
         return "unknown"
+
+
+def _wall(row, device: str) -> str:
+    """The ratio of wall times, where it is not the first number already."""
+    return "" if device == "cuda" else f" (wall {row.wall:.2f})"
 
 
 def _memory(row) -> str:

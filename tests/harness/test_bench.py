@@ -120,11 +120,11 @@ def test_scaling_command(capsys):
 
 
 def test_command(monkeypatch, capsys):
-    row = bench.Row("metric", 2.0, 0.5, 4.0, 1, 1, 0.0)
+    row = bench.Row("metric", 2.0, 0.5, 4.0, 3.5, 1, 1, 0.0)
     cases = [bench.Case(name, None, None, None) for name in ("metric", "metric 2")]
     monkeypatch.setattr(bench, "cases", lambda *given: iter(cases))
     monkeypatch.setattr(bench, "measure", lambda case, runs, device: dataclasses.replace(row, runs=runs))
     assert call(["bench", "--quick"]) == 0
-    assert "naive 2 s, fast 0.5 s, ratio 4.00" in capsys.readouterr().out
+    assert "naive 2 s, fast 0.5 s, ratio 4.00 (wall 3.50)" in capsys.readouterr().out
     assert call(["bench", "--json", "--runs", "2"]) == 0
     assert [r["ratio"] for r in json.loads(capsys.readouterr().out)] == [4.0, 4.0]

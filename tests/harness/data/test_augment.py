@@ -140,7 +140,9 @@ def test_one_by_one_and_together_are_the_same(preset, monkeypatch):
     images = torch.randint(0, 256, (21, 3, 48, 16), dtype=torch.uint8)
     given = (preset, (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), 3, 1, torch.arange(21))
     one = augment.prepare(images, *given)
-    monkeypatch.setattr(augment, "_one_by_one", lambda planes, *rest: augment._together(torch.stack(list(planes)), *rest))
+    monkeypatch.setattr(
+        augment, "_one_by_one", lambda planes, *rest: augment._together(torch.stack(list(planes)), *rest)
+    )
     together = augment.prepare(images, *given)
     assert torch.equal(one, together)
     assert len({tuple(x.flatten().tolist()) for x in one}) == 21
