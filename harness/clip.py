@@ -17,16 +17,16 @@ One token of the last block is read: from its queries on the others are left out
 
 from __future__ import annotations
 
-import copy
 import functools
 import operator
 from dataclasses import dataclass
 
 import torch
-import torch.fx
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+from harness.token_wise import token_wise
 
 
 @dataclass(frozen=True)
@@ -190,43 +190,8 @@ class Block(nn.Module):
             return False
         if len(self._seen[0]) != len(modules) or any(map(operator.is_not, self._seen[0], modules)):
             parts = [self.attn.q, self.attn.out, self.ln2, self.mlp, *(m for n in self.AFTER for m in getattr(self, n))]
-            self._seen = modules, type(self.attn) is Attention and all(map(_token_wise, parts))
+            self._seen = modules, type(self.attn) is Attention and all(map(token_wise, parts))
         return self._seen[1]
-
-
-LEAVES = {nn.Linear, nn.LayerNorm, nn.GELU, nn.ReLU, nn.SiLU}
-EACH = {operator.add, operator.mul, operator.truediv, F.linear, F.layer_norm, F.silu, F.relu, "relu", "sigmoid"}
-
-
-def _token_wise(module: nn.Module) -> bool:
-    """Whether all steps of a trace are known to treat each token by itself; what resists tracing counts as mixing."""
-    try:  # on a copy, because a module may remember what it saw
-        traced = torch.fx.symbolic_trace(copy.deepcopy(module))
-    except Exception:
-        return False
-    known = not any(hasattr(part, "extra_loss") for part in module.modules())
-    for node in traced.graph.nodes:
-        if node.op == "call_module":
-            known &= type(traced.get_submodule(node.target)) in LEAVES
-        elif node.op == "get_attr":  # a vector at most, or a weight
-            vector = operator.attrgetter(node.target)(traced).ndim < 2
-            known &= vector or _weight(node)
-        else:
-            known &= node.op in ("placeholder", "output") or node.target in EACH
-    return known
-
-
-def _weight(node: torch.fx.Node) -> bool:
-    """Whether a matrix serves as the weight of linears only, perhaps after a factor that depends on no input."""
-    return all(
-        (user.target is F.linear and user.args[1:2] == (node,))
-        or (
-            user.target is operator.mul
-            and all(getattr(a, "op", "get_attr") == "get_attr" for a in user.args)
-            and _weight(user)
-        )
-        for user in node.users
-    )
 
 
 class Tower(nn.Module):

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("torch", "open_clip_torch", "numpy", "ray", "pyarrow", "pillow")
 # The files whose code decides a trial's numbers, besides its method.
 DECIDING = (
-    *("clip", "method", "optimizer", "train", "step", "half", "view", "evaluate", "ranking", "losses"),
+    *("clip", "token_wise", "method", "optimizer", "train", "step", "half", "view", "evaluate", "ranking", "losses"),
     *("trip", "pick"),
     *("data/augment", "data/batches", "data/draws", "data/images", "data/tokens"),
 )

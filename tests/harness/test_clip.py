@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 from harness.clip import Block
 from harness.errors import UserError
 from harness.naming import theirs as renamed
+from harness.registry import find
+from harness.token_wise import token_wise
 from harness.weights import Source, from_state, identity, load, pixels, resize_position, shape
 
 CONFIG = {
@@ -260,3 +262,21 @@ def test_a_hook_sees_all_tokens(small_backbone, small_inputs):
     small_backbone.image(small_inputs[0])
     hook.remove()
     assert seen == [(3, 9, 128)] and small_backbone.image.blocks[-1].token_wise()
+
+
+@pytest.mark.parametrize("name", ["lora", "adapter", "l_adapter", "s_prefix", "up_person"])
+def test_methods_of_the_paper_leave_the_last_block_to_one_token(small_backbone, name):
+    find("methods", name).Method().attach(small_backbone)
+    assert all(tower.blocks[-1].token_wise() for tower in small_backbone.towers)
+
+
+def test_a_weight_that_the_input_changes_is_none(small_backbone):
+    class Changed(torch.nn.Linear):
+        def forward(self, x):
+            return torch.nn.functional.linear(x, self.weight * torch.nn.functional.relu(x))
+
+    class Scaled(torch.nn.Linear):
+        def forward(self, x):
+            return torch.nn.functional.linear(x, 2.0 * self.weight)
+
+    assert token_wise(Scaled(4, 4)) and not token_wise(Changed(4, 4))
