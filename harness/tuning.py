@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def lay_out(study: Study, data: str | Path, store: Store) -> Laid:
         raise UserError(
             f"seed {min(both)} is of the search and of the study", "tuning.seeds", "seeds that the study does not use"
         )
-    return Laid(search, main, waiting, repeats + more, list(choices.values()))
+    return Laid(search, main, waiting, repeats + more, _searches(choices.values()))
 
 
 def _refuse(study: Study, spots: Sequence[Spot], data: str | Path) -> None:
@@ -176,6 +176,16 @@ def _search(
         for group, indices in groups.items()
     }
     return _once(rows)[0], choices
+
+
+def _searches(choices: Iterable[Choice]) -> list[Choice]:
+    """Each search once: a method that no budget scales has the same trials at every one."""
+    found: dict[tuple[str, ...], Choice] = {}
+    for choice in choices:
+        same = found.setdefault(choice.ids, choice)
+        if same.budget != choice.budget:
+            found[choice.ids] = replace(same, budget=None)
+    return list(found.values())
 
 
 def _fair(study: Study, cells: Sequence[Cell], spots: Sequence[Spot]) -> None:

@@ -29,7 +29,7 @@ BAD = "infeasible at 1%"
 
 def fake_resolve(item, data) -> trial.Resolved:
     document = item.as_dict()
-    trained = {"zero_shot": 0}.get(item.method, {"1%": 10, "3%": 30, "8%": 80}.get(item.budget, 50))
+    trained = {"zero_shot": 0, "full": 1000}.get(item.method, {"1%": 10, "3%": 30, "8%": 80}.get(item.budget, 50))
     if not trained:
         document |= {"seed": 0, "recipe": {"epochs": 0, "lr": None}}
     if item.method == "full":
@@ -235,6 +235,15 @@ def test_per_says_where_a_value_is_chosen_separately(lay):
     laid = lay.run(STUDY + "tuning: {per: [dataset]}\n")
     assert {row["trial"]["recipe"]["lr"] for row in laid.main if row["trained"]} == {1e-2}
     assert laid.choices[0].spent["shared_by"] == 2 and laid.choices[0].spent["trials"] == 3
+
+
+def test_a_method_that_no_budget_scales_has_one_search(lay):
+    text = STUDY.replace("lora, adapter", "full, adapter") + "tuning: {per: [method, budget]}\n"
+    _, laid = lay(text)
+    assert [(c.labels, c.budget) for c in laid.choices] == [
+        (("full",), None), *((("adapter",), budget) for budget in ("1%", "3%", "8%"))
+    ]  # fmt: skip
+    assert len(laid.search) == 3 + 3 * 3
 
 
 def test_several_seeds_are_averaged(lay):
