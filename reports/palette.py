@@ -94,6 +94,7 @@ NAMES = {
     "synth_cuhk": "S-CUHK",
     "synth_icfg": "S-ICFG",
     "synth_rstp": "S-RSTP",
+    "synth_broad": "S-Broad",
     "R1": "Rank-1",
     "R5": "Rank-5",
     "R10": "Rank-10",
@@ -109,8 +110,8 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
     """A look for every label of a study, no two alike.
 
     Known names always get the same look. An unknown name starts at a place given by its own hash and moves on while
-    that look is taken, so its look depends on nothing but the set of labels; give the whole study's labels to every
-    figure. More than the 140 distinct looks cannot be told apart anyway: they then repeat.
+    that look is taken, and while its colour is as long as there are others, since bars show nothing else. So its look
+    depends on nothing but the set of labels; give the whole study's labels to every figure. More than the 140 distinct looks cannot be told apart anyway: they then repeat.
     """
     labels = sorted(set(labels))
     found = {label: LOOKS[label] for label in labels if label in LOOKS}
@@ -125,7 +126,8 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
         if label in found:
             continue
         start = int.from_bytes(hashlib.sha256(label.encode()).digest()[:4], "big") % len(spare)
-        taken = set(found.values())
+        taken, colours = set(found.values()), {look.colour for look in found.values()}
         order = spare[start:] + spare[:start]
-        found[label] = next((look for look in order if look not in taken), order[0])
+        free = [look for look in order if look not in taken]
+        found[label] = next((look for look in free if look.colour not in colours), (free or order)[0])
     return found

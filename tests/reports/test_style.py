@@ -26,6 +26,13 @@ def test_no_two_methods_look_alike():
         assert (one.colour, one.marker) != (two.colour, two.marker) or one.dash != two.dash
 
 
+def test_colours_are_shared_only_when_all_are_taken():
+    labels = [f"{method} {tower}" for method in ("lora", "adapter") for tower in ("both", "image", "text")]
+    colours = [look.colour for look in palette.looks(labels).values()]
+    assert len(set(colours)) == 5 and len(set(palette.looks(labels[:5]).values())) == 5
+    assert len({look.colour for look in palette.looks(["lora", *labels[:4]]).values()}) == 5
+
+
 def test_an_unknown_name_looks_the_same_in_every_process():
     assert palette.looks(["mine"])["mine"] == palette.Look("#E69F00", "s", palette.SOLID)
 
