@@ -111,7 +111,8 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
 
     Known names always get the same look. An unknown name starts at a place given by its own hash and moves on while
     that look is taken, and while its colour is as long as there are others, since bars show nothing else. So its look
-    depends on nothing but the set of labels; give the whole study's labels to every figure. More than the 140 distinct looks cannot be told apart anyway: they then repeat.
+    depends on nothing but the set of labels; give the whole study's labels to every figure. More than the 140 distinct
+    looks cannot be told apart anyway: they then repeat.
     """
     labels = sorted(set(labels))
     found = {label: LOOKS[label] for label in labels if label in LOOKS}

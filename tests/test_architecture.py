@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +151,11 @@ def test_reports_never_import_torch_or_ray():
 def test_no_file_grows_past_its_purpose():
     long = {name(p): n for p in FILES if (n := len(p.read_text(encoding="utf-8").splitlines())) > 300}
     assert not long
+
+
+def test_the_map_names_every_file_of_the_harness_once():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Where what is")[1].split("\n## ")[0]
+    named = re.findall(r"`([a-z_]+/?)`", text.split("|---|---|")[1])
+    there = [p.stem for p in (ROOT / "harness").glob("*.py") if p.stem != "__init__"]
+    there += [f"{p.name}/" for p in (ROOT / "harness").iterdir() if p.is_dir() and not p.name.startswith("__")]
+    assert sorted(named) == sorted(there)
