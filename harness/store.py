@@ -235,7 +235,8 @@ class Store:
                     self.files.put(to, taking.as_shard(entries[ident]))
                 except DataError:
                     to = f"packs/{entries.packed[ident]}"
-            while name := packs.holder(self.files, ident):
+            # Each pack once, so that it ends even where a listing does not show the mark.
+            for name in packs.holders(self.files, ident):
                 self.files.create(f"gone/{name}~{ident}", seal({"schema": schema.VERSION, "id": ident, "pack": name}))
             if ident in entries.loose:
                 self.files.move_shard(f"trials/{ident}", to)

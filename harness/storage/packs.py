@@ -122,6 +122,12 @@ def holder(files: Any, ident: str, fresh: bool = False) -> str | None:
     return None
 
 
+def holders(files: Any, ident: str) -> list[str]:
+    """All sound packs that hold a trial: two where a compaction was cut off before it removed the old one."""
+    found, _ = catalogue(files)
+    return [name for name, of in found.items() if ident in of.at]
+
+
 def refuse(damaged: dict[str, str]) -> None:
     """Raise when packs are so damaged that the trials in them cannot be named: they must not be computed in silence."""
     for why in damaged.values():

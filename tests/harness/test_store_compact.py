@@ -7,7 +7,7 @@ import pytest
 
 from harness import cli, schema
 from harness.errors import DataError, EnvironmentFault
-from harness.storage import packs, shards
+from harness.storage import packs, reading, shards
 from harness.store import Store
 from tests.campaigns.toy import contents, entry, record
 
@@ -89,6 +89,24 @@ def test_a_trial_of_a_pack_is_set_aside_and_measured_again(store):
     store.set_aside(IDS[3])
     store.compact()
     assert store.done(IDS) == set(IDS) - {IDS[3]}, "what was taken out does not come back"
+
+
+def test_a_trial_in_two_packs_is_taken_out_of_both(store):
+    first = next(iter(store.compact().packs))
+    packs.write(store.files, [reading.Entries(store.files)[IDS[3]]])
+    assert len(packs.holders(store.files, IDS[3])) == 2
+    store.set_aside(IDS[3])
+    assert store.done(IDS) == set(IDS) - {IDS[3]} and packs.holder(store.files, IDS[2]) == first
+
+
+@pytest.mark.timeout(10)
+def test_setting_aside_ends_where_marks_are_not_seen(store, monkeypatch):
+    store.compact()
+    names = store.files.names
+    monkeypatch.setattr(store.files, "names", lambda folder: names(folder) if folder != packs.GONE else [])
+    assert (store.set_aside(IDS[3]) / "scores.parquet").is_file()
+    monkeypatch.undo()
+    assert store.done(IDS) == set(IDS) - {IDS[3]}
 
 
 def test_a_damaged_shard_stays_where_it_is_and_is_told(store):

@@ -76,6 +76,17 @@ def test_unreadable_images(folder, damage, decode):
     assert path.name in finding.examples[0]
 
 
+def test_a_jpeg_without_its_end_is_told_though_it_decodes(folder):
+    path = images(folder, "train")[0]
+    whole = path.read_bytes()
+    assert whole.endswith(b"\xff\xd9")
+    for count in (1, 2):
+        path.write_bytes(whole[:-count])
+        assert found(folder, "cannot be read", "error").examples == (f"{path}: the end is missing",)
+    path.write_bytes(whole + b"\0" * 40)  # what cameras put behind the end is no fault
+    assert check("synth_rstp", folder, SIZE).usable
+
+
 @pytest.mark.parametrize("decode", (False, True))
 def test_conversions_are_counted(folder, decode):
     paths = images(folder, "train")
