@@ -50,6 +50,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
         {
             INPUT: ("test_a_budget_that_nothing_meets_is_a_row_that_says_what_would",),
             "harness/test_budget.py": ("test_too_small_gives_the_smallest_and_says_so",),
+            "harness/test_tuning.py": ("test_unfair_or_empty_searches_are_refused",),
         },
     ),
     6: (
@@ -97,7 +98,11 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
     ),
     11: (
         "a JPEG that ends early",
-        {DATA: ("test_an_image_that_cannot_be_read_is_never_trained_on",), IMAGES: ("test_refused_by_name",)},
+        {
+            DATA: ("test_an_image_that_cannot_be_read_is_never_trained_on",),
+            IMAGES: ("test_refused_by_name",),
+            CHECK: ("test_a_jpeg_without_its_end_is_told_though_it_decodes",),
+        },
     ),
     12: (
         "other modes and turned pictures",
@@ -116,12 +121,13 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
             DATA: ("test_a_record_is_refused_with_its_number_and_key",),
             REAL: ("test_identities_of_any_kind_are_renumbered",),
             CHECK: ("test_identity_in_two_splits",),
+            "harness/data/test_maps.py": ("test_reading_a_split_for_a_trial_leaves_the_maps",),
         },
     ),
     15: (
         "the same image or caption again",
         {
-            DATA: ("test_duplicates_are_told",),
+            DATA: ("test_duplicates_are_told", "test_a_record_is_refused_with_its_number_and_key"),
             CHECK: (
                 "test_same_image_in_two_splits_is_an_error",
                 "test_same_image_of_two_people_and_under_two_names",
@@ -137,6 +143,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
                 "test_not_utf8_is_told_with_the_byte",
                 "test_captions_over_the_context_are_counted",
             ),
+            CHECK: ("test_captions",),
             "harness/test_tokenizer.py": ("test_truncation_keeps_the_end_and_is_counted",),
         },
     ),
@@ -190,7 +197,11 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
     23: (
         "ties and constant models",
         {
-            RANKING: ("test_a_constant_model_scores_the_worst", "test_does_not_depend_on_order_or_block"),
+            RANKING: (
+                "test_a_constant_model_scores_the_worst",
+                "test_does_not_depend_on_order_or_block",
+                "test_nearly_constant_embeddings_equal_the_loop",
+            ),
             PROTOCOL: ("test_a_constant_model_scores_the_worst",),
         },
     ),
@@ -237,23 +248,42 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
     # There are no loader processes: images are packed once, by threads of whichever process comes first.
     28: (
         "a process that dies while it reads the data",
-        {PACK: ("test_an_interrupted_build_goes_on", "test_many_processes_build_once", "test_waiting_ends")},
+        {
+            PACK: (
+                "test_an_interrupted_build_goes_on",
+                "test_a_killed_build_goes_on",
+                "test_many_processes_build_once",
+                "test_waiting_ends",
+            )
+        },
     ),
     # Processes and storage.
     29: (
         "a signal at any step",
         {
-            RESUME: ("test_a_signal_to_the_command_line_keeps_the_state_and_the_same_command_goes_on",),
-            STOP: ("test_a_second_signal_ends_the_process_at_once", "test_a_trial_keeps_its_state_when_asked"),
+            RESUME: (
+                "test_a_signal_to_the_command_line_keeps_the_state_and_the_same_command_goes_on",
+                "test_a_trial_stopped_at_any_question_gives_the_same_row",
+            ),
+            STOP: (
+                "test_a_second_signal_ends_the_process_at_once",
+                "test_a_trial_keeps_its_state_when_asked",
+                "test_a_trial_that_does_not_end_in_time_is_interrupted",
+            ),
             TUNE: ("test_a_signal_ends_the_loop_and_keeps_what_is_done",),
+            CLI: ("test_a_stop_gives_75_and_continues",),
         },
     ),
     30: (
         "a kill at any operation",
         {
-            RESUME: ("test_a_trial_killed_at_any_time_is_there_once_with_the_same_bits",),
+            RESUME: (
+                "test_a_trial_killed_at_any_time_is_there_once_with_the_same_bits",
+                "test_a_training_goes_on_bit_for_bit_after_every_step",
+            ),
             CHECKPOINT: ("test_a_process_may_die_before_any_operation_of_a_save",),
             CAMPAIGNS: ("test_operations_on_files_may_fail_anywhere",),
+            "harness/test_store_compact.py": ("test_nothing_goes_before_the_pack_that_holds_it_is_written",),
         },
     ),
     31: (
@@ -264,6 +294,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
                 "test_a_failed_sync_is_no_checkpoint",
             ),
             CAMPAIGNS: ("test_operations_on_files_may_fail_anywhere", "test_a_full_disk_keeps_what_is_there"),
+            DAMAGE: ("test_everything_is_synced_before_it_is_visible",),
             PACK: ("test_no_space",),
         },
     ),
@@ -274,7 +305,10 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
                 "test_a_read_only_store_is_told_before_any_work",
                 "test_a_file_in_place_of_the_store_is_told_before_any_work",
             ),
-            DAMAGE: ("test_an_unwritable_store_is_told_before_any_work",),
+            DAMAGE: (
+                "test_an_unwritable_store_is_told_before_any_work",
+                "test_a_file_system_without_links_or_locks_is_told",
+            ),
         },
     ),
     33: (
@@ -302,7 +336,13 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
             CLI: ("test_a_damaged_trial_runs_again",),
         },
     ),
-    36: ("a clock that jumps", {PROCESS: ("test_a_clock_that_jumps_changes_nothing",)}),
+    36: (
+        "a clock that jumps",
+        {
+            PROCESS: ("test_a_clock_that_jumps_changes_nothing",),
+            CLAIMS: ("test_an_owner_on_another_host_lives_while_it_is_heard_of",),
+        },
+    ),
     37: (
         "a store of an older or newer release",
         {
@@ -316,6 +356,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
         {
             PROCESS: ("test_a_missing_ray_is_told_with_the_other_way",),
             TUNE: ("test_a_ray_that_does_not_start_is_told_in_time",),
+            "harness/test_cluster.py": ("test_a_wrong_address_is_told_with_the_way_out",),
         },
     ),
     39: (

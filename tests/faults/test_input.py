@@ -15,7 +15,11 @@ pytestmark = pytest.mark.timeout(60)
     [
         ("[bitfit]", "[bitfitt]", r"small\.yaml:4: unknown method 'bitfitt'; expected one of .*did you mean bitfit\?"),
         ("[cuhk_pedes]", "[cuhk]", r"small\.yaml:3: unknown dataset 'cuhk'; .*did you mean cuhk_pedes\?"),
-        ("epochs: 1,", "epochs: 1, losses: [sdn],", r"small\.yaml:6: recipe\.losses.*'sdm'.*got 'sdn'"),
+        (
+            "epochs: 1,",
+            "epochs: 1, losses: [sdn],",
+            r"small\.yaml:6: recipe\.losses.*'sdm'.*got 'sdn'.*did you mean sdm\?",
+        ),
         ("tiny", "ViT-B-61", r"unknown backbone 'ViT-B-61'; did you mean ViT-B-16\?"),
         ("name: short", "name: shrt", r"unknown recipe 'shrt'"),
     ],

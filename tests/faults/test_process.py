@@ -22,7 +22,9 @@ def test_a_trial_that_diverges_is_marked_and_the_others_go_on(call, study, cuhk)
     code, out, err = call("run", path, *SERIAL)
     assert code == 0 and "1 diverged, 1 ok" in out, err
     row = Store("store").read("small").trials.set_index("label").loc["wild"]
-    assert row["status"] == "diverged" and re.search(r"step \d+ of epoch 1", row["reason"]), row["reason"]
+    assert row["status"] == "diverged" and (
+        re.search(r"step \d+ of epoch 1 on; captions of its batch: \d+( \d+)*$", row["reason"])
+    ), row["reason"]
 
 
 def test_memory_that_runs_out_is_marked_and_not_tried_again_by_itself(call, study, cuhk, monkeypatch):
@@ -66,6 +68,7 @@ def test_a_clock_that_jumps_changes_nothing(call, study, cuhk, monkeypatch, way,
         rows = [Store(name).read("small") for name in ("store", "other")]
         assert rows[0].scores.equals(rows[1].scores)
         assert all((r.trials["seconds_total"] > 0).all() and (r.trials["seconds_total"] < 100).all() for r in rows)
+        assert all(abs(r.trials["started"].iloc[0].timestamp() - began) < 100 for r in rows), "another time zone's"
         assert "finished" not in call("run", study(), *SERIAL)[1]
     finally:
         monkeypatch.delenv("TZ")

@@ -184,7 +184,14 @@ def test_bad_scores_are_named():
         rank_scores(scores, [0, 1, 2, 3], [0, 1, 2, 3, 4])
 
 
-@pytest.mark.parametrize("q, g", [([], [1]), ([1], []), ([1], [2])])
-def test_nothing_to_rank(q, g):
-    with pytest.raises(DataError, match=r"empty|no query has a match"):
+@pytest.mark.parametrize(
+    "q, g, words",
+    [
+        ([], [1], "nothing to rank: the queries are empty"),
+        ([1], [], "nothing to rank: the gallery are empty"),
+        ([1], [2], "no query has a match"),
+    ],
+)
+def test_nothing_to_rank(q, g, words):
+    with pytest.raises(DataError, match=words):
         rank_positives(torch.ones(len(q), 3), torch.ones(len(g), 3), q, g)

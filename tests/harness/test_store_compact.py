@@ -91,6 +91,18 @@ def test_a_trial_of_a_pack_is_set_aside_and_measured_again(store):
     assert store.done(IDS) == set(IDS) - {IDS[3]}, "what was taken out does not come back"
 
 
+def test_nothing_goes_before_the_pack_that_holds_it_is_written(store, monkeypatch):
+    before = contents(store)
+
+    def full(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(packs, "write", full)
+    with pytest.raises(OSError, match="No space"):
+        store.compact()
+    assert contents(store) == before and store.ids() == set(IDS)
+
+
 def test_a_trial_in_two_packs_is_taken_out_of_both(store):
     first = next(iter(store.compact().packs))
     packs.write(store.files, [reading.Entries(store.files)[IDS[3]]])

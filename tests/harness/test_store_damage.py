@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -97,6 +99,19 @@ def test_an_unwritable_store_is_told_before_any_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentFault, match="not writable"):
         Store(tmp_path / "file").probe()
+
+
+@pytest.mark.parametrize(
+    "module, name, words", [(os, "link", "hard links: Operation not permitted"), (fcntl, "flock", r"locks \(flock\)")]
+)
+def test_a_file_system_without_links_or_locks_is_told(tmp_path, monkeypatch, module, name, words):
+    def lacking(*given, **more):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(module, name, lacking)
+    with pytest.raises(EnvironmentFault, match=words) as caught:
+        Store(tmp_path / "store").probe()
+    assert caught.value.exit_code == 3 and not list((tmp_path / "store" / "trials").iterdir())
 
 
 def test_any_flipped_bit_is_detected(store):

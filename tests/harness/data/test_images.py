@@ -55,6 +55,7 @@ def modes():
     grey_clear.putalpha(Image.fromarray(alpha))
     palette = rgb.quantize(200)
     deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    between = np.asarray(grey).astype(int) * 257 + np.arange(1800).reshape(60, 30) % 257 - 128
     bits = grey.convert("1")
     bits3 = np.stack([np.asarray(bits).astype(np.uint8) * 255] * 3, -1)
     return {
@@ -63,6 +64,7 @@ def modes():
         "LA": (grey_clear, grey_white, "transparency"),
         "P": (palette, np.asarray(palette.convert("RGB")), "P"),
         "16": (deep, grey3, "16 bit"),
+        "16 rounded": (Image.fromarray(between.clip(0, 65535).astype(np.uint16)), grey3, "16 bit"),
         "1": (bits, bits3, "1"),
     }
 
