@@ -18,7 +18,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Everything slow: the whole of `make test`, the marked tests, the style, and the campaigns against the store, one line
+# Everything slow: the whole of `make test`, the marked tests, the style, and the campaigns in `tests/campaigns`, one line
 # each; KILLS=n for another number of killed runs.
 check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "slow or not slow" --timeout=1800
