@@ -104,7 +104,8 @@ def _dataset(value: object) -> str:
 
 def _variants(frame: pd.DataFrame, grid: Sequence[str]) -> list[tuple]:
     """Per row: the keys of the grid, and those leaves of its trial, other than the seed, that differ among trials it
-    would otherwise be averaged with. A key that some trials lack differs, too: an option left at its default."""
+    would otherwise be averaged with. A key that some trials lack differs, too: an option left at its default. What a
+    search chose for each of them follows from their difference, and does not count."""
     points = [tuple((k, trial[k]) for k in grid if k in trial) for trial in frame["trial"]]
     groups = list(zip(frame["label"], frame["budget"], frame["dataset"], points, strict=True))
     seen: dict[tuple, dict[str, set]] = {}
@@ -124,6 +125,7 @@ def _variants(frame: pd.DataFrame, grid: Sequence[str]) -> list[tuple]:
             if (len(values) > 1 or having[group][key] < sizes[group])
             and key not in ignored
             and not key.startswith("tuned.")
+            and f"tuned.values.{key}" not in known
         )
         for group, known in seen.items()
     }

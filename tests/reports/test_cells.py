@@ -74,6 +74,20 @@ def test_what_differs_without_being_declared_is_never_averaged(making):
     assert [(c.variant, len(c.values)) for c in home(cells(mixed))] == [((("threads", 1),), 2), ((("threads", 2),), 2)]
 
 
+def test_a_value_that_a_search_chose_is_no_variant(making):
+    study = making(seeds=4, methods=("lora",), budgets=("1%",), places=("synth_cuhk",), holes=False)
+
+    def half(index: int, trial: dict) -> dict:
+        """Each half on another part of the data, with the rate that its own search chose."""
+        part, lr = (("10%", 1e-2), ("50%", 1e-3))[index > 1]
+        recipe, dataset = {**trial["recipe"], "lr": lr}, {**trial["dataset"], "options": {"fraction": part}}
+        return {**trial, "recipe": recipe, "dataset": dataset, "tuned": {"values": {"recipe.lr": lr}, "trials": 3}}
+
+    trials = [dict(t, trial=half(i, t["trial"])) for i, t in enumerate(study.study["trials"])]
+    tuned = dataclasses.replace(study, study={**study.study, "trials": trials})
+    assert [c.variant for c in home(cells(tuned))] == [(("dataset.options.fraction", part),) for part in ("10%", "50%")]
+
+
 def test_a_trial_that_is_ok_but_has_no_score_is_a_failure(results):
     cut = dataclasses.replace(results, scores=results.scores[results.scores["metric"] != "mINP"])
     assert {c.status for c in home(cells(cut, "mINP"))} <= {"failed", "infeasible", "oom", "diverged"}
