@@ -115,17 +115,14 @@ def holder(files: Any, ident: str, fresh: bool = False) -> str | None:
         DataError: it is in no sound pack, and a damaged one might hold it.
     """
     found, damaged = catalogue(files, fresh)
-    for name, of in found.items():
-        if ident in of.at:
-            return name
-    refuse(damaged)
-    return None
+    if not (name := next((name for name, of in found.items() if ident in of.at), None)):
+        refuse(damaged)
+    return name
 
 
 def holders(files: Any, ident: str) -> list[str]:
     """All sound packs that hold a trial: two where a compaction was cut off before it removed the old one."""
-    found, _ = catalogue(files)
-    return [name for name, of in found.items() if ident in of.at]
+    return [name for name, of in catalogue(files)[0].items() if ident in of.at]
 
 
 def refuse(damaged: dict[str, str]) -> None:
