@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from harness.spec.grid import Point, Spot
+from harness.spec.values import Data
 from harness.store import Store
 
 Row = dict[str, Any]
@@ -110,7 +111,7 @@ def choose(spots: Sequence[Spot], ids: Sequence[str], found: Mapping[str, Row]) 
     return Choice(
         labels=tuple(dict.fromkeys(cell.label for cell in cells)),
         budget=cells[0].budget,
-        dataset=spots[0].trial.dataset.dataset,
+        dataset=_data(spots[0].trial.dataset),
         points=tuple(tried),
         merits=tuple(merits),
         statuses=statuses,
@@ -119,6 +120,11 @@ def choose(spots: Sequence[Spot], ids: Sequence[str], found: Mapping[str, Row]) 
         chosen=chosen,
         edges=() if chosen is None else _edges(tried, tried[chosen]),
     )
+
+
+def _data(of: Data) -> str:
+    """A data set's name with the options that tell it from others, without its place on this machine."""
+    return " ".join([of.dataset, *(f"{key}={value}" for key, value in of.options.items() if key != "root")])
 
 
 def _edges(tried: Sequence[Point], chosen: Point) -> tuple[str, ...]:

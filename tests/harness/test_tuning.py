@@ -246,6 +246,12 @@ def test_a_method_that_no_budget_scales_has_one_search(lay):
     assert len(laid.search) == 3 + 3 * 3
 
 
+def test_a_search_is_told_with_the_part_of_the_data_that_it_saw(lay):
+    text = STUDY.replace("[synth_cuhk]", "[{synth_cuhk: {fraction: 10%, root: /somewhere}}, synth_cuhk]")
+    _, laid = lay(text + "tuning: {per: [method, dataset]}\n")
+    assert [c.dataset for c in laid.choices] == ["synth_cuhk fraction=10%"] * 2 + ["synth_cuhk"] * 2
+
+
 def test_several_seeds_are_averaged(lay):
     MERITS["lora", 1e-1] = lambda document: {100: 99.0, 101: 5.0}.get(document["seed"], 50.0)
     laid = lay.run(STUDY + "tuning: {seeds: [100, 101]}\n")
