@@ -234,12 +234,12 @@ def home(found: Iterable[Cell]) -> list[Cell]:
     return [c for c in found if c.measured == c.dataset]
 
 
-def protocol(found: Iterable[Cell]) -> str:
-    """How the scores were taken, in words."""
+def protocol(found: Iterable[Cell], where: str = "") -> str:
+    """How the scores were taken, in words; `where` tells whose val."""
     found = list(found)
     ways = [CHOICES[w] for w in CHOICES if w in {c.choice for c in found}]
     return "; ".join(
-        ["Percent, text to image, test split, " + (" or ".join(ways) or "nothing measured"), *sources(found)]
+        ["Percent, text to image, test split, " + (" or ".join(ways) or "nothing measured") + where, *sources(found)]
     )
 
 

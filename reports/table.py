@@ -52,7 +52,10 @@ Entry = Value | str | int | float | None
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of entries; a rule is drawn before each row whose index is in `breaks`."""
+    """Rows of entries; a rule is drawn before each row whose index is in `breaks`.
+
+    A note that begins with a sign, as "* one seed", is left out where no number carries the sign.
+    """
 
     title: str
     columns: tuple[Column, ...]
@@ -60,6 +63,10 @@ class Table:
     notes: tuple[str, ...] = ()
     breaks: tuple[int, ...] = ()
     name: str = "table"  # \label and file name
+
+    def __post_init__(self) -> None:
+        seen = {sign for row in self.rows for value in row.values() if isinstance(value, Value) for sign in value.mark}
+        object.__setattr__(self, "notes", tuple(n for n in self.notes if n[:2] != "* " or "*" in seen))
 
     def latex(self) -> str:
         """Floating tables at their final size, \\footnotesize; see `reports.latex`."""

@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from harness.data.overlap import between
 from reports import artists, palette, style
 from reports.cells import Cell, cells, leading, places
+from reports.shades import SHADES, ink
 
 if TYPE_CHECKING:
     from harness.store import Results
-
-# From white to Okabe-Ito blue; the text on it is black or white, whichever reads better.
-SHADES = LinearSegmentedColormap.from_list("upbench", ["#FFFFFF", "#B9D7EA", "#0072B2"])
 
 
 def applies(results: Results) -> bool:
@@ -52,43 +49,44 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
     with style.use(preset) as p:
         found, more = leading(cells(results, metric), 8)
         picked, where = shown(found), places(found)
+        homes = [w for w in where if any(c.dataset == w for some in picked.values() for c in some)]
         scale, most = p.size / 8, 2 if p.columns == 1 else 4
         down = -(-len(picked) // most)
         across = -(-len(picked) // down)
         side = (p.width - 0.75 * scale) / across
         # A column that ends early has its names below a panel of the row above.
         early = 0.45 * scale if len(picked) % across and down > 1 else 0.0
-        figure = style.figure(preset, down * (side * 0.95 + 0.25 * scale) + 0.7 * scale + early)
+        tall = side * 0.95 * len(homes) / len(where)
+        figure = style.figure(preset, down * (tall + 0.25 * scale) + 0.7 * scale + early)
         grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
         top = max(c.mean for some in picked.values() for c in some if c.values)
         numbers = []
         for axes, some in zip(grid.flat, picked.values(), strict=False):
             at = {(c.dataset, c.measured): c for c in some}
-            values = np.array([[_mean(at.get((a, b))) for b in where] for a in where])
+            values = np.array([[_mean(at.get((a, b))) for b in where] for a in homes])
             axes.imshow(values, cmap=SHADES, vmin=0, vmax=top, aspect="equal")
-            for i, a in enumerate(where):
+            for i, a in enumerate(homes):
                 for j, b in enumerate(where):
                     c, gid = at.get((a, b)), f"cell-{len(numbers)}"
-                    dark = c is not None and c.values and c.mean > 0.72 * top
                     words = f"{c.mean:.1f}" + "*" * (c.status != "ok") if c is not None and c.values else "–"
                     drawn = axes.text(j, i, words, ha="center", va="center", fontsize=p.small,
-                                      color="white" if dark else "black")  # fmt: skip
+                                      color=ink(c.mean / top if c is not None and c.values else 0.0))  # fmt: skip
                     drawn.set_gid(gid)
                     if c is not None:
                         row = artists.rows_of([c], metric)[0]
                         note = f"trained on {palette.name(a)}\n{artists.tip(c, metric)}"
                         numbers.append({**row, "gid": gid, "tip": note})
-                axes.add_patch(Rectangle((i - 0.5, i - 0.5), 1, 1, fill=False, ec="black", lw=p.line))
+                axes.add_patch(Rectangle((where.index(a) - 0.5, i - 0.5), 1, 1, fill=False, ec="black", lw=p.line))
             axes.set_title(some[0].series + (f" {some[0].budget}" if some[0].budget else ""))
             names = [palette.name(w) for w in where]
             axes.set_xticks(range(len(where)), names, rotation=35, ha="right", rotation_mode="anchor")
-            axes.set_yticks(range(len(where)), names)
+            axes.set_yticks(range(len(homes)), [palette.name(a) for a in homes])
             axes.tick_params(length=0)
         for unused in list(grid.flat)[len(picked) :]:
             unused.remove()
         for axes in grid.flat[max(0, len(picked) - across) : len(picked)] if down > 1 else []:
             axes.tick_params(labelbottom=True)
-        zero = {c.measured: c for c in found if c.trained == 0 and c.values and c.measured == c.dataset}
+        zero = untrained(found)
         words = ", ".join(f"{palette.name(d)} {zero[d].mean:.1f}" for d in where if d in zero)
         stars = any(c.status != "ok" for some in picked.values() for c in some)
         artists.note(
@@ -102,6 +100,12 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
             ],
         )
     return style.keep(figure, pd.DataFrame(numbers))
+
+
+def untrained(found: list[Cell]) -> dict[str, Cell]:
+    """A cell without training for each dataset measured on."""
+    found = [c for c in found if c.trained == 0 and c.values]
+    return {c.measured: c for c in sorted(found, key=lambda c: c.measured == c.dataset)}
 
 
 def overlaps(where: list[str]) -> list[str]:

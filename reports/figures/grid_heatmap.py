@@ -15,10 +15,12 @@ from matplotlib.patches import Rectangle
 from reports import artists, palette, style
 from reports.cells import Cell, cells, home
 from reports.declared import short, text
-from reports.figures.cross_dataset import SHADES
+from reports.shades import SHADES, ink
 
 if TYPE_CHECKING:
     from harness.store import Results
+
+PALEST = -0.25  # of the range, so that the lowest value is no empty cell
 
 
 def applies(results: Results) -> bool:
@@ -58,7 +60,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
             means = {key: c.mean for key, c in at.items() if c.values}
             low, high = min(means.values(), default=0), max(means.values(), default=1)
             shades = [[(means.get((y, x), low) - low) / ((high - low) or 1) for x in xs] for y in ys]
-            axes.imshow(shades, cmap=SHADES, vmin=-0.25, vmax=1, aspect="auto")
+            axes.imshow(shades, cmap=SHADES, vmin=PALEST, vmax=1, aspect="auto")
             for i, y in enumerate(ys):
                 for j, x in enumerate(xs):
                     c, gid = at.get((y, x)), f"cell-{len(numbers)}"
@@ -66,7 +68,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
                         continue
                     words = f"{c.mean:.1f}" + "*" * (c.status != "ok") if c.values else "×"
                     drawn = axes.text(j, i, words, ha="center", va="center", fontsize=p.small,
-                                      color="white" if shades[i][j] > 0.72 else "black")  # fmt: skip
+                                      color=ink((shades[i][j] - PALEST) / (1 - PALEST)))  # fmt: skip
                     drawn.set_gid(gid)
                     if c.values and c.mean == high:
                         axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, ec="black", lw=p.line))

@@ -41,7 +41,7 @@ def draw(results: Results) -> Table:
     notes = (
         protocol(every) + "; mean ± half of the 95 % t interval over seeds",
         "Share: trained / all parameters, those of the method included",
-        "A mean of fewer seeds than declared, or of one seed, is marked *",
+        "* one seed, or fewer seeds than declared",
     )
     return Table("Accuracy by budget", columns, tuple(rows), notes, tuple(breaks), "budget")
 

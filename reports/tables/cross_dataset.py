@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports import palette
 from reports.cells import cells, places, protocol
-from reports.figures.cross_dataset import overlaps, shown
+from reports.figures.cross_dataset import overlaps, shown, untrained
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
@@ -21,11 +21,15 @@ def applies(results: Results) -> bool:
 
 
 def draw(results: Results) -> Table:
-    """One row per method and dataset trained on; columns are the datasets measured on."""
-    by_metric = {m: shown(cells(results, m)) for m in METRICS}
+    """One row without training, then one per method and dataset trained on; columns are the datasets measured on."""
+    measured = {m: cells(results, m) for m in METRICS}
+    by_metric = {m: shown(found) for m, found in measured.items()}
     every = [c for some in by_metric["R1"].values() for c in some]
     where = places(every)
     rows, breaks = [], []
+    if zero := {f"{w}_{m}": c for m, found in measured.items() for w, c in untrained(found).items() if w in where}:
+        values = {key: Value.of(c.interval, c.story) for key, c in zero.items()}
+        rows.append({"method": next(iter(zero.values())).series, "budget": None, "trained_on": "–", **values})
     for key, some in by_metric["R1"].items():
         breaks.append(len(rows))
         for place in [w for w in where if any(c.dataset == w for c in some)]:
@@ -42,7 +46,7 @@ def draw(results: Results) -> Table:
         *(Column(f"{w}_{m}", palette.name(m), palette.name(w)) for w in where for m in METRICS),
     )
     notes = [
-        protocol(every) + " of the dataset trained on; mean ± half of the 95 % t interval over seeds",
+        protocol(every, " of the dataset trained on") + "; mean ± half of the 95 % t interval over seeds",
         "* one seed, or fewer seeds than declared",
         *overlaps(where),
     ]

@@ -8,7 +8,7 @@ import matplotlib
 import pytest
 
 from harness.errors import UserError
-from reports import palette, style
+from reports import palette, shades, style
 
 
 def test_known_methods_keep_their_look_whatever_else_is_there():
@@ -67,3 +67,11 @@ def test_a_preset_changes_nothing_outside_its_block():
 
 def test_no_text_under_seven_points():
     assert all(p.small >= 7 and p.size >= p.small for p in style.PRESETS.values())
+
+
+def test_ink_is_the_one_that_reads_better():
+    assert shades.luminance(0.0) == pytest.approx(1.0) and shades.luminance(1.0) == pytest.approx(0.157, abs=2e-3)
+    assert shades.ink(0.0) == shades.ink(0.8) == "black" and shades.ink(1.0) == "white"
+    for share in (0.0, 0.3, 0.6, 0.9, 1.0):
+        light = shades.luminance(share) + 0.05
+        assert max(1.05 / light, light / 0.05) >= 4.5

@@ -10,6 +10,7 @@ import pytest
 
 from harness import registry
 from reports import latex
+from reports.cells import cells, home
 from reports.statistics import Interval
 from reports.table import Column, Table, Value
 
@@ -98,3 +99,20 @@ def test_every_table_is_well_formed(name, results, making):
     assert len(list(csv.reader(io.StringIO(table.csv())))) == len(table.rows) + 1
     assert all(set(row) <= {c.key for c in table.columns} for row in table.rows)
     assert list(table.breaks) == sorted(set(table.breaks))
+
+
+def test_a_sign_is_explained_where_a_number_carries_it():
+    columns, note = (Column("x", "X"),), "* one seed, or fewer seeds than declared"
+    for mark, notes in (("*", (note, "Percent")), ("", ("Percent",)), ("≈", ("Percent",))):
+        made = Table("t", columns, ({"x": Value(1.0, mark=mark)}, {"x": None}), (note, "Percent"))
+        assert made.notes == notes
+
+
+def test_transfer_begins_with_no_training(making):
+    study = making(seeds=2, methods=("zero_shot", "lora"), budgets=("1%",), holes=False)
+    first, second = registry.find("tables", "cross_dataset").draw(study).rows[:2]
+    assert first["trained_on"] == "–" and first["method"] == "Zero-shot" and second["method"] != "Zero-shot"
+    places = {key for key in second if key.endswith("_R1")}
+    assert places and {key for key in first if key.endswith("_R1")} == places
+    alone = {c.measured: c.mean for c in home(cells(study)) if c.trained == 0}
+    assert all(first[f"{place}_R1"].number == pytest.approx(mean) for place, mean in alone.items())
