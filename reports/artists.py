@@ -31,8 +31,9 @@ def panels(
         The figure, and the axes as [row][panel]; in a narrow preset the panels of a row are stacked.
     """
     p = style.preset(preset)
-    across = min(count, p.columns)
-    down = math.ceil(count / across)
+    # As many rows as the preset needs, and no more panels in the first row than in the others need be.
+    down = math.ceil(count / p.columns)
+    across = math.ceil(count / down)
     scale = p.size / 8
     # A lone panel has the whole figure for itself and may be higher.
     height *= 1.35 if down * rows == 1 and across == 1 else 1.0
@@ -71,7 +72,7 @@ def point(
             low, high = max(low, bounds[0]), min(high, bounds[1])
             for edge, end, marker in ((bounds[0], interval.low, "v"), (bounds[1], interval.high, "^")):
                 if (end < edge) if marker == "v" else (end > edge):
-                    axes.plot([x], [edge], marker, ms=0.55 * p.marker, mew=0, color=look.colour, transform=move)[
+                    axes.plot([x], [edge], marker, ms=0.9 * p.marker, mew=0, color=look.colour, transform=move)[
                         0
                     ].set_clip_on(False)
         bar = axes.plot([x, x], [low, high], "-", color=look.colour, lw=0.75 * p.line, transform=move, zorder=2.5)[0]

@@ -12,6 +12,15 @@ from matplotlib.patches import Rectangle
 from reports import artists, style
 
 RATIO = 2.0  # height / width of a picture of a person
+HIGHEST = 6.0  # inches of all rows beside their words: what a page, or a slide under its title, has room for
+
+
+def side(preset: str, rows: int, across: int, under: float = 0.0) -> float:
+    """Width in inches of one picture's place in `strips`."""
+    p = style.preset(preset)
+    if p.columns == 1:
+        return (p.width - 0.15) / across
+    return min(0.66 * p.size / 8, 0.7 * p.width / across, HIGHEST / (rows * RATIO * (1 + under)))
 
 
 def strips(preset: str, words: Sequence[str], across: int, under: float = 0.0) -> tuple[Figure, list[Axes]]:
@@ -23,7 +32,7 @@ def strips(preset: str, words: Sequence[str], across: int, under: float = 0.0) -
     p = style.preset(preset)
     scale = p.size / 8
     narrow = p.columns == 1
-    cell = (p.width - 0.15) / across if narrow else min(0.48 * scale, 0.68 * p.width / across)
+    cell = side(preset, len(words), across, under)
     tall = cell * RATIO * (1 + under)
     figure = style.figure(preset, 1.0)
     room = p.width - 0.2 if narrow else p.width - across * cell - 0.35 * scale

@@ -53,7 +53,7 @@ def draw(results: Results | None, preset: str = "cvpr", inspection: Inspection |
                            interpolation="bilinear", zorder=2)  # fmt: skip
                 row.set_aspect(strips.RATIO, anchor="NW")
                 word = str(words[w]).strip(".,;:!?")
-                room = figure.get_size_inches()[0] / (1 + WORDS) if p.columns == 1 else 0.46 * p.size / 8
+                room = 0.96 * strips.side(preset, len(rows), 1 + WORDS, UNDER)
                 if artists.width(figure, word, p.small) > room:
                     word = _cut(figure, word, p.small, room)
                 row.text(place + 0.5, -0.02, word, ha="center", va="top", fontsize=p.small)

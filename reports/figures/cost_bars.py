@@ -32,6 +32,7 @@ WORDS = {
     "seconds_data": "data",
     "seconds_evaluate": "evaluation",
 }
+SIGNS = ("plain", "hatched", "pale")
 ALPHAS, HATCHES = (1.0, 0.55, 0.25), (None, "////", "\\\\\\\\")
 
 
@@ -68,17 +69,16 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
                          "value": None if c.costs[key] is None else value, "gid": gid,
                          "tip": f"{c.series}\n{title}{', ' + WORDS[key] if key in WORDS else ''}: {value:,.1f} {unit}"}
                     )  # fmt: skip
-                words = f"{left:,.0f}" if top >= 20 else f"{left:.2f}"
-                words = words if _known(c, keys) else "not measured"
+                words = _words(c, keys, f"{left:,.0f}" if top >= 20 else f"{left:.2f}")
                 axes.annotate(words, (left, k), (2, 0), textcoords="offset points", va="center", fontsize=p.small)
             axes.set_xlim(0, top * 1.2)
             axes.set_ylim(len(here) - 0.4, -0.6)
             axes.set_yticks(range(len(here)), [f"{c.series} {c.budget}" if c.budget else c.series for c in here])
             axes.tick_params(axis="y", length=0)
-            phases = f"\n{', '.join(WORDS[k] for k in keys)}" if len(keys) > 1 else ""
-            axes.set_xlabel(f"{title} ({unit}){phases}")
+            phases = ", ".join(f"{WORDS[k]} {sign}" for k, sign in zip(keys, SIGNS, strict=False) if k in WORDS)
+            axes.set_xlabel(f"{title} ({unit})" + f"\n{phases}" * bool(phases), linespacing=1.0)
             axes.spines[["top", "right"]].set_visible(False)
-            if p.columns > 1 and axes not in row[:: p.columns]:
+            if not axes.get_subplotspec().is_first_col():
                 axes.set_yticklabels([])
         hardware = sorted(set(results.trials["hardware"].dropna()))
         artists.note(
@@ -86,6 +86,14 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
             [palette.name(place), more, "medians over seeds", f"measured on {', '.join(hardware)}" if hardware else ""],
         )
     return style.keep(figure, pd.DataFrame(numbers))
+
+
+def _words(c: Cell, keys: tuple[str, ...], whole: str) -> str:
+    """What stands at the end of a bar: the whole, or which part of it was not measured."""
+    absent = [key for key in keys if c.costs[key] is None]
+    if not absent:
+        return whole
+    return "not measured" if len(absent) == len(keys) else f"{', '.join(WORDS[key] for key in absent)} not measured"
 
 
 def _known(c: Cell, keys: tuple[str, ...]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from reports import artists, palette, style
 from reports.cells import Cell, cells, gaps, home, leading, places
@@ -17,6 +18,8 @@ from reports.figures.budget_curve import pareto
 
 if TYPE_CHECKING:
     from harness.store import Results
+
+WIDE = 3  # costliest over cheapest; a linear axis would push the cheap methods into its first third
 
 # axis title, how to get the cost of a cell
 COSTS = {
@@ -50,7 +53,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1", dataset: st
             for key in dict.fromkeys(c.key for _, c in points):
                 curve = sorted((pair for pair in points if pair[1].key == key), key=lambda pair: pair[1].trained or 0)
                 xs, ys = [x for x, _ in curve], [c.mean for _, c in curve]
-                axes.plot(xs, ys, color=looks[key].colour, ls=looks[key].dash, lw=0.8 * p.line, zorder=2)
+                axes.plot(xs, ys, color=looks[key].colour, ls=looks[key].dash, lw=0.8 * p.line, alpha=0.45, zorder=2)
             for x, c in points:
                 gid = f"point-{len(numbers)}"
                 best = (x, c.mean) in front
@@ -63,8 +66,14 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1", dataset: st
                 )
             axes.set_ylim(*bounds)
             axes.margins(x=0.08)
+            sizes = [x for x, _ in points]
+            if min(sizes, default=0) > 0 and max(sizes) > WIDE * min(sizes):
+                axes.set_xscale("log")
+                axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(title)
-            if p.columns == 1 or axes is row[0]:
+            if axes.get_subplotspec().is_first_col():
                 axes.set_ylabel(f"{palette.name(metric)} (%)")
         names = {c.key: c.series for c in here if c.values and c.trained != 0}
         artists.legend(figure, [*(artists.handle(looks[k], n) for k, n in names.items()), artists.PARETO])

@@ -119,7 +119,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_title(palette.name(place))
-            if p.columns == 1 or axes is row[0]:
+            if axes.get_subplotspec().is_first_col():
                 axes.set_ylabel(f"{palette.name(metric)} (%)")
             if p.columns > 1 or axes is row[-1] or where[where.index((axis, place)) + 1][0] != axis:
                 axes.set_xlabel(TITLES[axis])

@@ -64,30 +64,40 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
                 log = min(values) > 0 and max(values) / min(values) > 8
                 axes.set_xscale("log" if log else "linear")
                 bounds = artists.limits(c for some in here.values() for c in some)
-                for (_, label, budget, _), some in here.items():
+                for turn, ((_, label, budget, _), some) in enumerate(here.items()):
+                    # Beside each other, as intervals at one setting would cover each other.
+                    shift = (turn - (len(here) - 1) / 2) * 0.8 * p.marker
                     scored = [c for c in some if c.values]
                     look = looks[label]
                     names[label] = palette.name(label) + (f" {budget}" if budget else "")
                     axes.plot(
-                        [_at(c, setting) for c in scored], [c.mean for c in scored], color=look.colour, ls=look.dash
-                    )
+                        [_at(c, setting) for c in scored], [c.mean for c in scored], color=look.colour, ls=look.dash,
+                        transform=artists.shifted(axes, shift),
+                    )  # fmt: skip
                     for c in some:
                         gid = f"point-{len(numbers)}"
                         x = _at(c, setting)
                         if c.values:
-                            artists.point(axes, x, c, look, gid, 0.0, bounds)
+                            artists.point(axes, x, c, look, gid, shift, bounds)
                         else:
-                            artists.absent(axes, x, look, gid)
+                            artists.absent(axes, x, look, gid, shift)
                         row_ = artists.rows_of([c], metric)[0]
                         numbers.append(
                             {**row_, "setting": setting, "value": x, "gid": gid, "tip": artists.tip(c, metric)}
                         )
                     statuses += some
-                for some in _here(on_val, setting, place).values():
-                    best = max((c for c in some if c.values), key=lambda c: c.mean, default=None)
-                    if best is not None:
-                        axes.axvspan(*_around(_at(best, setting), values, log), color="#EBEBEB", zorder=0, lw=0)
+                chosen = _chosen(_here(on_val, setting, place), setting)
+                for value, labels in chosen.items():
+                    edges = _around(value, values, log, len(labels))
+                    for label, one, two in zip(labels, edges, edges[1:], strict=False):
+                        # One grey band where all chose alike; else whose choice it was must be seen.
+                        shade = (
+                            {"color": looks[label].colour, "alpha": 0.2} if len(chosen) > 1 else {"color": "#EBEBEB"}
+                        )
+                        axes.axvspan(one, two, zorder=0, lw=0, **shade)
                 axes.set_ylim(*bounds)
+                # Lines that are drawn shifted do not move the limits of an axis.
+                axes.set_xlim(_around(values[0], values, log, 1, 0.3)[0], _around(values[-1], values, log, 1, 0.3)[1])
                 axes.xaxis.set_major_locator(
                     FixedLocator(values if len(values) < 7 else values[:: len(values) // 6 + 1])
                 )
@@ -96,7 +106,11 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
                 axes.set_ylabel(f"{palette.name(metric)} (%)")
                 axes.set_xlabel(short(setting))
         artists.legend(figure, [artists.handle(looks[label], name) for label, name in names.items()])
-        band = "band: chosen on val" if on_val else "no scores on val, so no setting is chosen"
+        band = (
+            "band: chosen on val, by the method of its colour or by all"
+            if on_val
+            else "no scores on val, so no setting is chosen"
+        )
         artists.note(figure, [palette.name(place), band, *artists.signs(statuses)])
     return style.keep(figure, pd.DataFrame(numbers))
 
@@ -117,10 +131,20 @@ def _here(made: dict, setting: str, place: str) -> dict:
     return {key: some for _, key, some in shown[:MOST]}
 
 
-def _around(x: float, values: list[float], log: bool) -> tuple[float, float]:
-    """A band about `x` as wide as a third of the smallest step."""
+def _chosen(swept: dict, setting: str) -> dict[float, list[str]]:
+    """The value with the best mean on val of each label, as value -> labels."""
+    made: dict[float, list[str]] = {}
+    for (_, label, _, _), some in swept.items():
+        scored = [c for c in some if c.values]
+        if scored:
+            made.setdefault(_at(max(scored, key=lambda c: c.mean), setting), []).append(label)
+    return made
+
+
+def _around(x: float, values: list[float], log: bool, parts: int, wide: float = 1 / 6) -> list[float]:
+    """Edges of a band `wide` of the smallest step to either side of `x`, in `parts` parts of one width."""
     if log:
-        step = np.diff(np.log(values)).min() / 6
-        return float(x * np.exp(-step)), float(x * np.exp(step))
-    step = np.diff(values).min() / 6
-    return float(x - step), float(x + step)
+        step = np.diff(np.log(values)).min() * wide
+        return (x * np.exp(np.linspace(-step, step, parts + 1))).tolist()
+    step = np.diff(values).min() * wide
+    return (x + np.linspace(-step, step, parts + 1)).tolist()

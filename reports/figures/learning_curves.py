@@ -61,7 +61,6 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
             axes.set_ylabel(f"Val {palette.name(metric)} (%)")
             axes.text(0.985, 0.03, palette.name(place), transform=axes.transAxes, ha="right", va="bottom")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.set_ylim(bottom=0)
             if p.columns > 1 or axes is row[-1]:
                 axes.set_xlabel("Epoch")
         artists.legend(

@@ -58,7 +58,7 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
         for axes, (place, (counts, test)) in zip(row, tables.items(), strict=False):
             one, two = pairs[place]
             share = 100 * counts / counts.sum()
-            axes.set(xlim=(-0.5, 4.5), ylim=(4.5, -0.5), xticks=range(5), yticks=range(5))
+            axes.set(xlim=(-0.55, 4.75), ylim=(4.55, -0.55), xticks=range(5), yticks=range(5))
             axes.set_xticklabels(NAMES)
             axes.set_yticklabels(NAMES)
             axes.set_aspect("equal")

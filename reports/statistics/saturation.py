@@ -91,14 +91,13 @@ def _fit(
     """Weighted least squares for each row of `y` [rows, budgets]: ceiling, drop (not negative) and rate [rows]."""
     w = weight / weight.sum()
     centre = y @ w
-    best = np.full(len(y), np.inf)
-    ceiling, drop, rate = np.zeros(len(y)), np.zeros(len(y)), np.zeros(len(y))
-    for r in rates:
-        basis = x**-r
-        middle = basis @ w
-        slope = np.maximum(-((y - centre[:, None]) * (basis - middle)) @ w / (((basis - middle) ** 2) @ w), 0)
-        error = ((y - centre[:, None] + slope[:, None] * (basis - middle)) ** 2) @ w
-        better = error < best - 1e-12
-        best[better], rate[better], drop[better] = error[better], r, slope[better]
-        ceiling[better] = (centre + slope * middle)[better]
-    return ceiling, drop, rate
+    rest = y - centre[:, None]
+    basis = x[:, None] ** -rates
+    middle = w @ basis
+    away = basis - middle
+    # The least squares error of the best slope at every rate, without its constant: all rates in one product.
+    across, within = (rest * w) @ away, w @ away**2
+    slopes = np.maximum(-across / within, 0)
+    best = np.argmin(slopes * (2 * across + slopes * within), axis=1)
+    drop = np.take_along_axis(slopes, best[:, None], axis=1)[:, 0]
+    return centre + drop * middle[best], drop, rates[best]

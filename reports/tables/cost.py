@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from reports import palette, style
@@ -43,7 +44,11 @@ def applies(results: Results) -> bool:
 def draw(results: Results) -> Table:
     """One row per dataset, method and budget; medians over seeds."""
     every = home(cells(results))
-    measured = [column for column in COLUMNS if any(c.costs[column[0]] is not None for c in every)]
+    measured = []
+    for cost, key, head, scale, digits in COLUMNS:
+        known = [c.costs[cost] / scale for c in every if c.costs[cost] is not None]
+        if known:
+            measured.append((cost, key, head, scale, _digits(max(known), digits)))
     rows, breaks = [], []
     for place in places(every):
         breaks.append(len(rows))
@@ -77,6 +82,12 @@ def draw(results: Results) -> Table:
     if any(_split(c) for c in every):
         notes.append("‡ memory did not hold the batch in one pass; it was split, which changes memory and time")
     return Table("Cost", columns, tuple(rows), tuple(n for n in notes if n), tuple(breaks), "cost")
+
+
+def _digits(largest: float, digits: int) -> int:
+    """Decimals of a column: those of its kind, or three figures of its largest value where that is below one, so that
+    the operations of a small backbone are not all 0.1."""
+    return digits if not 0 < largest < 1 else max(digits, 2 - math.floor(math.log10(largest)))
 
 
 def _row(c: Cell, measured: list[tuple]) -> dict:

@@ -105,14 +105,14 @@ def tuning(found: list[Cell]) -> list[str]:
         for key in search.get("edges", ())
     ]
     if len(set(counts.values())) == 1:
-        said = f"each method: {next(iter(counts.values()))} tuning trials on val"
+        said = f"Each method: {next(iter(counts.values()))} tuning trials on val"
     else:
-        said = "tuning trials on val: " + ", ".join(f"{name} {n}" for name, n in counts.items())
+        said = "Tuning trials on val: " + ", ".join(f"{name} {n}" for name, n in counts.items())
     took = ", ".join(f"{name} {s:,.0f} s" for name, s in seconds.items())
     missing = [palette.name(c.label) for c in found if c.trained and not c.tuned]
     return [
         f"{said}; {took}; values at the edge of their range: {', '.join(dict.fromkeys(edges)) or 'none'}",
-        *([f"not tuned here: {', '.join(dict.fromkeys(missing))}"] if missing else []),
+        *([f"Not tuned here: {', '.join(dict.fromkeys(missing))}"] if missing else []),
     ]
 
 

@@ -7,11 +7,13 @@ import zlib
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
 from harness import registry
-from reports import inspected, style
+from reports import artists, inspected, palette, style
+from reports.cells import cells, home
 
 FIGURES = registry.names("figures")
 
@@ -113,3 +115,34 @@ def test_a_figure_says_which_question_it_answers():
 def test_a_figure_that_does_not_apply_says_so(making):
     empty = making(seeds=1, methods=("zero_shot",), places=("synth_cuhk",), cross=False, holes=False)
     assert [name for name in FIGURES if registry.find("figures", name).applies(empty)] == []
+
+
+def test_hyper_lines_show_every_setting_and_whose_choice_a_band_is(making):
+    swept = making(seeds=3, methods=("lora", "prefix"), lrs=(1e-4, 1e-3, 1e-2), budgets=("1%",),
+                   places=("synth_cuhk",), holes=False)  # fmt: skip
+    module = registry.find("figures", "hyper_lines")
+    axes = module.draw(swept).axes[0]
+    left, right = axes.get_xlim()
+    assert left < 1e-4 and right > 1e-2
+    on_val = {label: [c for c in found if c.label == label] for found in [home(cells(swept, "R1", split="val"))]
+              for label in ("lora", "prefix")}  # fmt: skip
+    best = {label: max(some, key=lambda c: c.mean) for label, some in on_val.items()}
+    chosen = {label: dict(c.variant)["recipe.lr"] for label, c in best.items()}
+    bands = [(patch.get_x(), patch.get_x() + patch.get_width(), patch.get_facecolor()) for patch in axes.patches]
+    looks = palette.looks(chosen)
+    for label, value in chosen.items():
+        one = [face for low, high, face in bands if low <= value * 1.000001 and value <= high * 1.000001]
+        assert one
+        if len(set(chosen.values())) > 1:
+            assert any(to_hex(face) == looks[label].colour.lower() for face in one)
+    marks = [line for line in axes.lines if re.fullmatch(r"point-\d+", line.get_gid() or "")]
+    assert {float(line.get_xdata()[0]) for line in marks} == {1e-4, 1e-3, 1e-2}
+
+
+def test_panels_fill_their_rows():
+    for count, across in ((1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3)):
+        _, ((*row,),) = artists.panels("wide", count, 1.0)
+        assert len(row) == count
+        assert max(axes.get_subplotspec().colspan.stop for axes in row) == across
+    _, ((*row,),) = artists.panels("ieee", 4, 1.0)
+    assert [axes.get_subplotspec().rowspan.start for axes in row] == [0, 1, 2, 3]

@@ -64,9 +64,9 @@ def test_what_tuning_took_is_under_the_main_table(whole):
         )  # fmt: skip
 
     notes = main.draw(changed(whole, tuned=search)).notes
-    assert any(n.startswith("each method: 7 tuning trials on val") and "LoRA 120 s" in n for n in notes)
+    assert any(n.startswith("Each method: 7 tuning trials on val") and "LoRA 120 s" in n for n in notes)
     assert any(n.endswith("values at the edge of their range: Prefix recipe.lr=0.1") for n in notes)
-    assert "not tuned here: Full fine-tuning" in notes
+    assert "Not tuned here: Full fine-tuning" in notes
     assert not any("tun" in n.replace("fine-tuning", "") for n in main.draw(whole).notes)
 
     def unequal(row):
@@ -74,7 +74,7 @@ def test_what_tuning_took_is_under_the_main_table(whole):
         return json.dumps(json.loads(text) | {"trials": 9}) if text and row["method"] == "lora" else text
 
     notes = main.draw(changed(whole, tuned=unequal)).notes
-    assert any("tuning trials on val: Adapter 7, LoRA 9" in n for n in notes)
+    assert any("Tuning trials on val: Adapter 7, LoRA 9" in n for n in notes)
 
 
 def test_trials_of_a_search_are_no_results(whole):

@@ -166,3 +166,27 @@ def test_json_has_the_numbers(results):
     assert plain["limits"] == {"parameters": 1e6}
     assert len(plain["candidates"]) == len(advice.candidates)
     assert all(c["trained"] <= 1e6 for c in plain["candidates"])
+
+
+def test_every_drawn_law_is_the_best_of_a_slow_search():
+    rng = np.random.default_rng(5)
+    scores = [
+        list(60 - 9 * (size / 1e5) ** -0.6 + rng.normal(0, 0.7, seeds))
+        for size, seeds in zip(SIZES, (2, 5, 3, 4, 5, 5), strict=False)
+    ]
+    sizes = SIZES[: len(scores)]
+    law = saturation(sizes, scores, draws=20, seed=3)
+    weight = np.array([len(s) for s in scores], float)
+    fitted = law.at(sizes)
+    drawn = fitted + np.random.default_rng(3).normal(0, 1, (20, len(sizes))) * law.spread / np.sqrt(weight)
+    for k, row in enumerate(drawn):
+        best = (np.inf, 0.0, 0.0, 0.0)
+        for rate in np.geomspace(0.05, 4.0, 120):
+            basis = np.stack([np.ones(len(sizes)), -((sizes / sizes.min()) ** -rate)], axis=1)
+            root = np.sqrt(weight)[:, None]
+            (ceiling, drop), *_ = np.linalg.lstsq(basis * root, row * root[:, 0], rcond=None)
+            if drop < 0:
+                ceiling, drop = np.average(row, weights=weight), 0.0
+            error = (weight * (row - basis @ [ceiling, drop]) ** 2).sum()
+            best = min(best, (error, ceiling, drop, rate))
+        assert (law.ceilings[k], law.drops[k], law.rates[k]) == pytest.approx(best[1:], rel=1e-6)
