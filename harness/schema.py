@@ -168,6 +168,8 @@ def build(table: str, rows: Rows, **everywhere: object) -> pa.Table:
 def conform(table: str, found: pa.Table) -> pa.Table:
     """A table as read, in today's columns and order: absent columns become null, unknown ones are dropped."""
     schema = SCHEMAS[table]
+    if found.schema.equals(schema):
+        return found
     if found.schema.names == schema.names and found.schema.types == schema.types:
         return found.cast(schema) if found.schema != schema else found
     arrays = [

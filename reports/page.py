@@ -17,9 +17,9 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from harness import registry
+from harness import parallel, registry
 from harness.errors import UserError, nearest
-from reports import literature, palette, parallel, style
+from reports import literature, palette, style
 from reports.cells import WORDS, Cell, cells, gaps, home, places
 from reports.declared import declared
 from reports.recipes import recipes

@@ -16,7 +16,7 @@ FILES = [p for room in ("harness", "methods", "reports", "studies") for p in sor
 # Rooms from the ground up; a file may import from lower floors only. Files that are not named stand on the floor of
 # their folder.
 FLOORS = [
-    {"harness.errors", "harness.memory", "harness.token_wise"},
+    {"harness.errors", "harness.memory", "harness.parallel", "harness.token_wise"},
     {
         "harness.registry",
         "harness.clip",

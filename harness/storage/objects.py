@@ -55,6 +55,7 @@ class Remote:
         EnvironmentFault: a package for it is not installed.
     """
 
+    here = False
     readers = 16
 
     def __init__(self, url: str) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from harness import schema
+from harness import parallel, schema
 from harness.errors import DataError
 from harness.storage import packs, shards
 from harness.storage.packs import FILES, TABLES, Index, Tables
 from harness.storage.sealed import NewerSchema
 
+MANY, CHUNK, FORKS = 1000, 250, 4  # shards from which forks read them, shards at a time, most forks
 LOOKS = 20  # at a store that is being compacted, until reading gives up
 
 
@@ -44,11 +47,11 @@ def read(files: Any, wanted: Iterable[str], tables: Sequence[str]) -> tuple[Tabl
         held = {ident: name for name, of in found.items() for ident in of.at}
         again: list[str] = []
         here = [ident for ident in open_ids if ident in loose]
-        for ident, got in zip(here, _shards(files, here, tables), strict=True):
+        for ident, got in zip(here, _shards(files, here, tables, opened, indices), strict=True):
             places[ident] = got
         for ident in open_ids:
             got = places.get(ident) if ident in loose else None
-            if isinstance(got, dict):
+            if isinstance(got, dict | tuple):
                 continue
             if ident not in held:
                 if ident in loose:
@@ -85,23 +88,60 @@ def read(files: Any, wanted: Iterable[str], tables: Sequence[str]) -> tuple[Tabl
     return merged, missing
 
 
-def _shards(files: Any, idents: Sequence[str], tables: Sequence[str]) -> Iterable[Tables | str]:
-    """Tables of shards, or why they cannot be read; an empty text where the shard is gone."""
-    wanted = tuple(FILES[name] for name in tables)
-
-    def one(ident: str) -> Tables | str:
-        try:
-            found = shards.read(files, f"trials/{ident}", wanted)
-            return {name: schema.conform(name, found[FILES[name]]) for name in tables}
-        except NewerSchema:
-            raise
-        except shards.Gone:
-            return ""
-        except DataError as error:
-            return str(error)
-
+def _shards(
+    files: Any, idents: Sequence[str], tables: Sequence[str], opened: dict[str, Any], indices: dict[str, Index]
+) -> Iterable[Tables | tuple[str, int] | str]:
+    """Tables of shards, or where they are among those added to `opened` and `indices`, or why they cannot be read; an
+    empty text where the shard is gone."""
+    # Opening a small file is the interpreter's work, which threads cannot share, so many files are read in forks.
+    workers = min(parallel.processors(), FORKS) if files.here and len(idents) >= MANY else 1
+    if workers > 1 and parallel.forkable():
+        parts = [idents[k : k + CHUNK] for k in range(0, len(idents), CHUNK)]
+        for part, got in zip(parts, parallel.each(partial(_sent, files, tables), parts, workers), strict=True):
+            if got is None:
+                yield from (_shard(files, tables, ident) for ident in part)
+                continue
+            name = f"shards/{part[0]}"  # no pack has a name with a slash
+            opened[name] = got[0]
+            indices[name], placed = _received(*got, name)
+            yield from placed
+        return
     with ThreadPoolExecutor(max_workers=files.readers) as pool:
-        yield from pool.map(one, idents)
+        yield from pool.map(partial(_shard, files, tables), idents)
+
+
+def _shard(files: Any, tables: Sequence[str], ident: str) -> Tables | str:
+    try:
+        found = shards.read(files, f"trials/{ident}", [FILES[name] for name in tables])
+        return {name: schema.conform(name, found[FILES[name]]) for name in tables}
+    except NewerSchema:
+        raise
+    except shards.Gone:
+        return ""
+    except DataError as error:
+        return str(error)
+
+
+def _sent(files: Any, tables: Sequence[str], idents: Sequence[str]) -> tuple[Tables, list[dict[str, int] | str]] | None:
+    """Shards put together, as one process hands many to another, and the rows of each or why it cannot be read; None
+    where the reader itself must meet the fault."""
+    try:
+        found = [_shard(files, tables, ident) for ident in idents]
+    except DataError:
+        return None
+    sound = [one for one in found if not isinstance(one, str)]
+    merged = {n: pa.concat_tables(one[n] for one in sound).combine_chunks() for n in tables} if sound else {}
+    return merged, [one if isinstance(one, str) else {name: len(one[name]) for name in tables} for one in found]
+
+
+def _received(
+    merged: Tables, found: list[dict[str, int] | str], name: str
+) -> tuple[Index, list[tuple[str, int] | str]]:
+    """What `_sent` put together as if it were a pack called `name`, and the place of each shard in it."""
+    rows = [one for one in found if not isinstance(one, str)]
+    ends = {n: np.concatenate([[0], np.cumsum([one[n] for one in rows], dtype=int)]) for n in merged}
+    turn = itertools.count()
+    return Index({}, ends, []), [one if isinstance(one, str) else (name, next(turn)) for one in found]
 
 
 def _segments(places: Sequence[Any], indices: dict[str, Index], opened: dict[str, Any]) -> Iterable[Tables]:

@@ -105,29 +105,32 @@ def digest(table: pa.Table) -> str:
 
 
 def _read_table(files: Any, place: str, name: str, entry: dict | None) -> pa.Table:
-    where = files.where(f"{place}/{name}")
+    # Where it is, is put into words only when it must be told: that costs as much as reading a small file.
     if entry is None:
-        raise DataError("the commit record does not list this file", where=where)
-    check_version(entry["schema"], where)
+        raise DataError("the commit record does not list this file", where=files.where(f"{place}/{name}"))
+    if entry["schema"] != schema.VERSION:
+        check_version(entry["schema"], files.where(f"{place}/{name}"))
     blob = _checked_bytes(files, place, name, entry)
     try:
         with pq.ParquetFile(pa.BufferReader(blob), page_checksum_verification=True) as file:
             table = file.read(use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"damaged: {error}", where=where) from error
+        raise DataError(f"damaged: {error}", where=files.where(f"{place}/{name}")) from error
     if len(table) != entry["rows"]:
-        raise DataError(f"damaged: {len(table)} rows where {entry['rows']} were committed", where=where)
+        words = f"damaged: {len(table)} rows where {entry['rows']} were committed"
+        raise DataError(words, where=files.where(f"{place}/{name}"))
     return table
 
 
 def _checked_bytes(files: Any, place: str, name: str, entry: dict) -> bytes:
-    where = files.where(f"{place}/{name}")
     try:
         blob = files.read(files.part(place, name, entry["sha256"]))
     except OSError as error:
         if not files.has_shard(place):
             raise Gone("is not there any more", where=files.where(place)) from error
+        where = files.where(f"{place}/{name}")
         raise DataError(f"cannot be read: {error.strerror or error}", where=where) from error
     if hashlib.sha256(blob).hexdigest() != entry["sha256"]:
+        where = files.where(f"{place}/{name}")
         raise DataError("damaged: its SHA-256 differs from the commit record", where=where)
     return blob

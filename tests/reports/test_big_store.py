@@ -14,8 +14,8 @@ import sys
 import numpy as np
 import pytest
 
+from harness import parallel
 from harness.store import Record, Store
-from reports import parallel
 
 METHODS = [f"method_{k}" for k in range(33)]
 BUDGETS = ("0.1%", "0.2%", "0.3%", "0.5%", "0.8%", "1%", "2%", "3%", "5%", "8%")
@@ -102,7 +102,7 @@ def test_ten_thousand_trials(tmp_path, monkeypatch):
 
 
 def test_in_forks_and_without_the_page_is_the_same_to_the_byte(results, tmp_path, monkeypatch):
-    code = "import sys, pickle; from pathlib import Path; from reports import page, parallel\n"
+    code = "import sys, pickle; from pathlib import Path; from harness import parallel; from reports import page\n"
     code += "page.MANY = int(sys.argv[3]); parallel.processors = lambda: 2\n"
     code += "results = pickle.loads(Path(sys.argv[1]).read_bytes())\n"
     code += "page.report(results, sys.argv[2], only=('main', 'budget', 'budget_curve'))"
@@ -116,7 +116,7 @@ def test_in_forks_and_without_the_page_is_the_same_to_the_byte(results, tmp_path
 
 
 def test_a_fault_in_a_fork_is_the_callers():
-    code = "from reports import parallel\n"
+    code = "from harness import parallel\n"
     code += "def half(n): return 10 // n\n"
     code += "assert parallel.each(half, [1, 2, 5], 2) == [10, 5, 2]\n"
     code += "try: parallel.each(half, [1, 0], 2)\nexcept ZeroDivisionError: print('told')"

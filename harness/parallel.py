@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 
@@ -14,12 +15,10 @@ _shared: dict[str, Callable[[object], object]] = {}
 def each(function: Callable[[object], object], items: Iterable[object], workers: int) -> list:
     """`[function(item) for item in items]`, in `workers` processes where forks are possible.
 
-    What `function` gives, and the items, are sent between processes; what it refers to is not. A process that has
-    loaded torch is not forked: its threads would not be there in the fork.
+    What `function` gives, and the items, are sent between processes; what it refers to is not.
     """
     items = list(items)
-    can = "fork" in multiprocessing.get_all_start_methods() and sys.platform == "linux" and "torch" not in sys.modules
-    if workers < 2 or len(items) < 2 or not can:
+    if workers < 2 or len(items) < 2 or not forkable():
         return [function(item) for item in items]
     _shared["function"] = function
     try:
@@ -27,6 +26,12 @@ def each(function: Callable[[object], object], items: Iterable[object], workers:
             return list(pool.map(_one, items))
     finally:
         _shared.clear()
+
+
+def forkable() -> bool:
+    """Whether this process may be forked: threads, of Python or of torch or ray, would not be there in the fork."""
+    known = sys.platform == "linux" and "fork" in multiprocessing.get_all_start_methods()
+    return known and not {"torch", "ray"} & set(sys.modules) and threading.active_count() == 1
 
 
 def processors() -> int:
