@@ -190,3 +190,13 @@ def test_every_drawn_law_is_the_best_of_a_slow_search():
             error = (weight * (row - basis @ [ceiling, drop]) ** 2).sum()
             best = min(best, (error, ceiling, drop, rate))
         assert (law.ceilings[k], law.drops[k], law.rates[k]) == pytest.approx(best[1:], rel=1e-6)
+
+
+def test_a_law_never_falls_and_says_nothing_far_outside_the_data():
+    law = saturation(SIZES, [[60.0 - k, 61.0 - k, 62.0 - k] for k in range(5)], draws=50)
+    assert law.drop == 0 and law.ceiling == pytest.approx(59.0)
+    assert (law.drops >= 0).all()
+    slow = saturation(SIZES, _world(np.random.default_rng(0), spread=1e-6, rate=0.1))
+    far = slow.ceiling - slow.drop * (1.2e8 / SIZES[0]) ** -slow.rate
+    near = slow.ceiling - slow.drop * (8e7 / SIZES[0]) ** -slow.rate
+    assert slow.needed(far) is None and slow.needed(near) == pytest.approx(8e7, rel=1e-6)

@@ -107,3 +107,16 @@ def test_both_covers_the_truth():
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="3 values but 2"):
         over_identities(np.ones(3), np.array([0, 1]))
+
+
+def test_both_adds_the_two_variances_by_hand():
+    values, person = _crossed(np.random.default_rng(8), people=12, each=3, seeds=4, seed=0.3)
+    values, person = values[:, :-1], person[:-1]
+    mean = values.mean(axis=0)
+    drawn = []
+    for row in np.random.default_rng(5).multinomial(12, np.full(12, 1 / 12), size=300):
+        drawn.append(np.concatenate([np.tile(mean[person == p], n) for p, n in enumerate(row)]).mean())
+    queries, seeds = np.var(drawn, ddof=1), np.var(values.mean(axis=1), ddof=1) / 4
+    df = (queries + seeds) ** 2 / (queries**2 / 11 + seeds**2 / 3)
+    found = over_both(values, person, draws=300, seed=5)
+    assert found.half == pytest.approx(stats.t.ppf(0.975, df) * np.sqrt(queries + seeds))

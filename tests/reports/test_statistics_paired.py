@@ -120,3 +120,9 @@ def test_what_is_not_paired_is_refused():
     for call in (lambda: mcnemar(np.ones(2), np.ones(3)), lambda: difference(np.ones(2), np.ones(3), np.ones(2))):
         with pytest.raises(ValueError, match="not paired"):
             call()
+
+
+def test_paired_bootstrap_counts_the_data_itself():
+    person = np.arange(40)
+    right = np.ones(40)
+    assert paired_bootstrap(right, 0.1 * (person % 2), person, draws=99)[1] == pytest.approx(1 / 100)
