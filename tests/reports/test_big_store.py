@@ -1,4 +1,4 @@
-"""Ten thousand trials, compacted: reading the store and drawing everything, in less than twenty seconds on two idle cores.
+"""Ten thousand trials, compacted: reading the store and drawing everything takes less than twenty seconds on two cores.
 
 Seconds mean nothing on a busy machine, so the limit is in units of a fixed piece of work that is timed in the same run,
 by processor time of this process and its forks; two cores share it.
@@ -110,7 +110,7 @@ def _seconds(store: Store, out: Path, count: int, forked: bool) -> tuple[float, 
     assert (reading == "True") == (forked and parallel.processors() > 1)
     # The forks share the work evenly on two cores, while the process itself waits for them.
     seconds = (float(own) + float(forks) / 2) * UNIT / unit
-    print(f"\n{seconds:.1f} s on two idle cores: {own} s and {forks} s in forks at {unit / UNIT:.2f} of the idle speed")
+    print(f"\n{seconds:.1f} s on two idle cores: {own} s and {forks} s in forks at {UNIT / unit:.2f} of the idle speed")
     return seconds, _pages(out)
 
 
