@@ -39,17 +39,18 @@ def command(study, watch, every, store, as_json) -> None:
         click.echo(f"no studies in {results.root}; start one with: upbench run studies/NAME.yaml")
     else:
         shared.say_table(
-            ("study", "trials", "done", "missing", "states", "last run"),
+            ("study", "done", "last run", "states"),
             (
                 (
-                    state["study"], state["declared"], sum(state["statuses"].values()), len(state["missing"]),
-                    _counts(state["statuses"]),
+                    state["study"],
+                    f"{sum(state['statuses'].values())} of {state['declared']}",
                     clock(state["last_run"]["wall_seconds"]) if state["last_run"] else None,
+                    _counts(state["statuses"]),
                 )
                 for state in found
             ),
-            right=("trials", "done", "missing", "last run"),
-        )  # fmt: skip
+            right=("done", "last run"),
+        )
 
 
 def _state(results, name: str) -> dict:
