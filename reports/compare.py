@@ -27,6 +27,22 @@ VALUES = {
 }
 
 
+def reference(cell: Cell, found: Sequence[Cell]) -> Cell | None:
+    """Full fine-tuning on the same part of the data; of several the one with the same settings as far as both vary them.
+
+    None where there is none, or several between which only their scores could choose.
+    """
+    own, near = dict(cell.variant), {}
+    for c in found:
+        other = dict(c.variant)
+        data = {key for key in {*own, *other} if key.startswith("dataset.")}
+        alike = all(own.get(key) == other.get(key) for key in data)
+        if alike and c.method == "full" and c.values and (c.dataset, c.measured) == (cell.dataset, cell.measured):
+            near.setdefault(all(own[key] == other[key] for key in own.keys() & other.keys()), []).append(c)
+    chosen = near.get(True) or near.get(False) or []
+    return chosen[0] if len(chosen) == 1 else None
+
+
 @dataclass(frozen=True)
 class Queries:
     """One trial's records on one dataset: index, identity and rank of the first match of each query [queries]."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports import palette, style
 from reports.cells import Cell, cells, home, places, sources
-from reports.compare import Records, records_of
+from reports.compare import Records, records_of, reference
 from reports.figures.saturation import laws
 from reports.statistics import Law
 from reports.table import Column, Table, Value
@@ -30,30 +30,32 @@ def draw(results: Results, metric: str = "R1", within: float = WITHIN) -> Table:
     rows, breaks = [], []
     for place in places(found):
         here = [c for c in found if c.dataset == place]
-        full = next((c for c in here if c.method == "full" and c.values), None)
         breaks.append(len(rows))
         for key in dict.fromkeys(c.key for c in here if c.budget):
             curve = sorted((c for c in here if c.key == key and c.values), key=lambda c: c.trained)
             if curve:
                 law, _ = fitted.get((place, key), (None, None))
-                rows.append(_row(place, curve, law, full, within, records, metric))
+                rows.append(_row(place, curve, law, reference(curve[0], here), within, records, metric))
     columns = (
         Column("dataset", "Dataset", align="l"),
         Column("method", "Method", align="l"),
-        Column("ceiling", "Ceiling (%)"),
-        Column("rate", "Rate"),
+        *((Column("ceiling", "Ceiling (%)"), Column("rate", "Rate")) if fitted else ()),
         Column("best", f"Best {palette.name(metric)}"),
         Column("smallest", "Smallest by mean"),
         Column("sure", "Smallest, sure"),
-        Column("law", "By the law"),
+        *((Column("law", "By the law"),) if fitted else ()),
     )
-    notes = (
+    law = (
         "Law: ceiling − drop · (parameters / smallest)^(−rate), fitted to at least four sizes; its ceiling lies "
         "outside the data",
+        "By the law: where the fitted law reaches that score; – not within ten times the largest size tried",
+    )
+    notes = (
+        *(law[:1] if fitted else ()),
         f"Smallest: trained parameters of the smallest budget whose mean is at most {within:g} points under full "
         "fine-tuning; sure: the 95 % interval of the paired difference (seeds and identities) lies above that",
         *sources(found),
-        "By the law: where the fitted law reaches that score; – not within ten times the largest size tried",
+        *(law[1:] if fitted else ()),
     )
     title = "Saturation, and the smallest budget near full fine-tuning"
     return Table(title, columns, tuple(rows), notes, tuple(breaks), "saturation")
@@ -74,7 +76,8 @@ def _row(
         sure = [c for c, d in gaps if d is not None and d.interval.low is not None and d.interval.low >= -within]
         row["smallest"] = _parameters(near[0].trained if near else None)
         row["sure"] = _parameters(sure[0].trained if sure else None)
-        row["law"] = _parameters(law.needed(full.mean - within) if law else None)
+        if law is not None:
+            row["law"] = _parameters(law.needed(full.mean - within))
     return row
 
 

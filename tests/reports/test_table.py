@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import re
 
@@ -11,6 +12,7 @@ import pytest
 from harness import registry
 from reports import latex
 from reports.cells import cells, home
+from reports.compare import reference
 from reports.statistics import Interval
 from reports.table import Column, Table, Value
 
@@ -116,3 +118,29 @@ def test_transfer_begins_with_no_training(making):
     assert places and {key for key in first if key.endswith("_R1")} == places
     alone = {c.measured: c.mean for c in home(cells(study)) if c.trained == 0}
     assert all(first[f"{place}_R1"].number == pytest.approx(mean) for place, mean in alone.items())
+
+
+def test_full_fine_tuning_is_that_of_the_same_part_of_the_data(making):
+    shares = (0.1, 1.0)
+    study = making(
+        seeds=3, methods=("full", "lora"), budgets=("1%",), places=("synth_cuhk",), fractions=shares, holes=False
+    )
+    here = home(cells(study))
+    part = "dataset.options.fraction"
+    full, lora = ({dict(c.variant)[part]: c for c in here if c.label == name} for name in ("full", "lora"))
+    assert [reference(lora[share], here) for share in shares] == [full[share] for share in shares]
+    found = {row["method"]: row for row in registry.find("tables", "saturation").draw(study, within=5.0).rows}
+    near = {share: lora[share].mean >= full[share].mean - 5.0 for share in shares}
+    assert len(found) == 2 and [row["smallest"].number is not None for row in found.values()] == list(near.values())
+    assert "law" not in next(iter(found.values()))
+
+
+def test_between_several_full_fine_tunings_no_score_chooses(making):
+    study = making(seeds=2, methods=("full", "lora"), budgets=("1%",), places=("synth_cuhk",), holes=False)
+    full, lora = home(cells(study))
+    slow, fast = (dataclasses.replace(full, variant=(("recipe.lr", lr),)) for lr in (1e-4, 1e-3))
+    mine = dataclasses.replace(lora, variant=(("recipe.lr", 1e-3),))
+    assert reference(lora, [full, lora]) is full and reference(mine, [slow]) is slow
+    assert reference(mine, [slow, fast]) is fast and reference(lora, [slow, fast]) is None
+    cut = dataclasses.replace(full, variant=(("dataset.options.fraction", "10%"),))
+    assert reference(lora, [cut]) is None
