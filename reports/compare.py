@@ -28,7 +28,7 @@ VALUES = {
 
 
 def reference(cell: Cell, found: Sequence[Cell]) -> Cell | None:
-    """Full fine-tuning on the same part of the data; of several the one with the same settings as far as both vary them.
+    """Full fine-tuning on the same part of the data; of several the one with equal settings as far as both vary them.
 
     None where there is none, or several between which only their scores could choose.
     """
