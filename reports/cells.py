@@ -79,6 +79,11 @@ class Cell:
         return " ".join([palette.name(self.label), *(f"{short(k)}={text(v)}" for k, v in self.variant)])
 
     @property
+    def part(self) -> tuple[tuple[str, object], ...]:
+        """Which part of its data set it was trained on, as far as the study varies that."""
+        return tuple((key, value) for key, value in self.variant if key.startswith("dataset."))
+
+    @property
     def key(self) -> str:
         """What gives the cell its colour: the label, unless other points of a grid stand under the same label."""
         return self.series if self.variant else self.label

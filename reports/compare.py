@@ -35,9 +35,8 @@ def reference(cell: Cell, found: Sequence[Cell]) -> Cell | None:
     own, near = dict(cell.variant), {}
     for c in found:
         other = dict(c.variant)
-        data = {key for key in {*own, *other} if key.startswith("dataset.")}
-        alike = all(own.get(key) == other.get(key) for key in data)
-        if alike and c.method == "full" and c.values and (c.dataset, c.measured) == (cell.dataset, cell.measured):
+        same = (c.dataset, c.part, c.measured) == (cell.dataset, cell.part, cell.measured)
+        if same and c.method == "full" and c.values:
             near.setdefault(all(own[key] == other[key] for key in own.keys() & other.keys()), []).append(c)
     chosen = near.get(True) or near.get(False) or []
     return chosen[0] if len(chosen) == 1 else None

@@ -34,10 +34,10 @@ def applies(results: Results) -> bool:
 
 def pair(found: list[Cell], place: str) -> tuple[Cell, Cell] | None:
     """The two best cells of the largest budget at which two methods have a score."""
-    budgets: dict[str, list[Cell]] = {}
+    budgets: dict[tuple, list[Cell]] = {}
     for c in found:
         if c.dataset == place and c.budget and c.values:
-            budgets.setdefault(c.budget, []).append(c)
+            budgets.setdefault((c.budget, c.part), []).append(c)
     several = [some for some in budgets.values() if len(some) > 1]
     if not several:
         return None

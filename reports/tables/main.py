@@ -48,8 +48,8 @@ def draw(results: Results, literature: pd.DataFrame | None = None, image_to_text
     for (metric, direction), found in shown.items():
         records = records_of(results, direction)
         for place in where:
-            for budget in dict.fromkeys(c.budget for c in order):
-                group = [c for c in found if c.dataset == place and c.budget == budget]
+            for budget, part in dict.fromkeys((c.budget, c.part) for c in order):
+                group = [c for c in found if (c.dataset, c.budget, c.part) == (place, budget, part)]
                 for c, value in _emphasised(group, metric, records, compare=budget is not None):
                     rows[c.budget, c.label, c.variant][_key(place, metric, direction)] = value
     budgets = [key[0] for key in rows]
@@ -69,7 +69,9 @@ def draw(results: Results, literature: pd.DataFrame | None = None, image_to_text
     )
     notes = [
         protocol(every) + "; mean ± half of the 95 % t interval over seeds",
-        "Within a budget: best mean bold, second underlined; ≈ cannot be told from the best (paired on queries and "
+        "Within a budget"
+        + " and part of the data" * any(c.part for c in every)
+        + ": best mean bold, second underlined; ≈ cannot be told from the best (paired on queries and "
         "seeds, identities resampled, Holm, 5 %)",
         "* one seed, or fewer seeds than declared",
         *(["i→t: images as queries, captions as gallery"] if (BACK, "i2t") in shown else []),

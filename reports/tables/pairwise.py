@@ -25,11 +25,11 @@ def applies(results: Results) -> bool:
 
 
 def draw(results: Results, metric: str = "R1") -> Table:
-    """One row per dataset, budget and pair; Holm's correction within a dataset and budget."""
+    """One row per dataset, budget and pair trained on the same data; Holm's correction within these."""
     found, records = home(cells(results, metric)), records_of(results)
     rows, breaks = [], []
     known = _Known(records, _across(found))
-    for (place, budget), some in _groups(found).items():
+    for (place, budget, _), some in _groups(found).items():
         breaks.append(len(rows))
         start = len(rows)
         for a, b in itertools.combinations(sorted(some, key=lambda c: -c.mean)[:MOST], 2):
@@ -62,13 +62,14 @@ def draw(results: Results, metric: str = "R1") -> Table:
     return Table("Differences between methods", columns, tuple(rows), notes, tuple(breaks), "pairwise")
 
 
-def _groups(found: list[Cell]) -> dict[tuple[str, str], list[Cell]]:
-    made: dict[tuple[str, str], list[Cell]] = {}
+def _groups(found: list[Cell]) -> dict[tuple[str, str, tuple], list[Cell]]:
+    """Cells with scores by dataset, budget and part of the data, where there are two."""
+    made: dict[tuple[str, str, tuple], list[Cell]] = {}
     for place in places(found) if found else []:
         for c in sorted(
             (c for c in found if c.dataset == place and c.budget and c.values), key=lambda c: c.target or 0
         ):
-            made.setdefault((place, c.budget), []).append(c)
+            made.setdefault((place, c.budget, c.part), []).append(c)
     return {key: some for key, some in made.items() if len(some) > 1}
 
 

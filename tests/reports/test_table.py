@@ -144,3 +144,13 @@ def test_between_several_full_fine_tunings_no_score_chooses(making):
     assert reference(mine, [slow, fast]) is fast and reference(lora, [slow, fast]) is None
     cut = dataclasses.replace(full, variant=(("dataset.options.fraction", "10%"),))
     assert reference(lora, [cut]) is None
+
+
+def test_methods_are_compared_on_the_same_part_of_the_data(making):
+    given = {"seeds": 3, "budgets": ("1%",), "places": ("synth_cuhk",), "holes": False, "fractions": (0.1, 1.0)}
+    study = making(methods=("lora", "prefix"), **given)
+    rows = registry.find("tables", "pairwise").draw(study).rows
+    assert len(rows) == 2
+    assert all(row["a"].partition("fraction")[2] == row["b"].partition("fraction")[2] for row in rows)
+    marked = [row["synth_cuhk_R1"].emphasis for row in registry.find("tables", "main").draw(study).rows]
+    assert marked.count("best") == marked.count("second") == 2
