@@ -444,8 +444,8 @@ PLANTED: dict[int, dict[str, Changes]] = {
         "test_a_damaged_trial_is_told_and_can_be_set_aside": (
             (
                 "harness/storage/reading.py",
-                "        except DataError as error:\n            return str(error)\n",
-                "        except DataError:\n            raise\n",
+                "    except DataError as error:\n        return str(error)\n",
+                "    except DataError:\n        raise\n",
             ),
         ),
     },
