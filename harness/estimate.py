@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness import material
+from harness import material, parallel
 from harness.pilot import Probe, probe, source_of
 from harness.store import Record, Store
 from harness.weights import pixels
@@ -75,7 +74,7 @@ def estimate(rows: Sequence[Mapping[str, Any]], data: str | Path, workers: int |
     probes = {key: probe(row, data) for key, row in largest.items()}
     low, high = zip(*(_seconds(row, probes[_method(row)], data) for row in rows), strict=True)
     gpu = any(row["trial"]["device"] == "cuda" for row in rows)
-    side = workers or ((torch.cuda.device_count() if gpu else len(os.sched_getaffinity(0))) or 1)
+    side = workers or ((torch.cuda.device_count() if gpu else parallel.processors()) or 1)
     side = min(side, len(rows))
     crowded = CROWDED if side > 1 else 1.0
     # At the end some workers have nothing left to do while the last trial runs.

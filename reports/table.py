@@ -54,7 +54,7 @@ Entry = Value | str | int | float | None
 class Table:
     """Rows of entries; a rule is drawn before each row whose index is in `breaks`.
 
-    A note that begins with a sign, as "* one seed", is left out where no number carries the sign.
+    A note that begins with "* " explains that sign, and is left out where no number carries it.
     """
 
     title: str
@@ -65,8 +65,8 @@ class Table:
     name: str = "table"  # \label and file name
 
     def __post_init__(self) -> None:
-        seen = {sign for row in self.rows for value in row.values() if isinstance(value, Value) for sign in value.mark}
-        object.__setattr__(self, "notes", tuple(n for n in self.notes if n[:2] != "* " or "*" in seen))
+        marked = any(isinstance(value, Value) and "*" in value.mark for row in self.rows for value in row.values())
+        object.__setattr__(self, "notes", tuple(n for n in self.notes if marked or not n.startswith("* ")))
 
     def latex(self) -> str:
         """Floating tables at their final size, \\footnotesize; see `reports.latex`."""

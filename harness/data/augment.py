@@ -24,7 +24,7 @@ from torch import Tensor
 from harness.data import draws
 from harness.errors import UserError, nearest
 
-CHUNK = 8  # images jittered or normalised at a time on a CPU, so that later steps find them in its cache
+CHUNK = 8  # images jittered at a time on a CPU, so that what follows finds them in its cache
 ATTEMPTS = 10  # to find a rectangle that fits, as in torchvision
 
 

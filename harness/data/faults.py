@@ -10,9 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from harness import parallel
 from harness.data import alike, images
 from harness.data.alike import Pair, Picture
-from harness.data.files import cores
 from harness.errors import DataError
 
 Listed = Mapping[str, Sequence[tuple[Path, str]]]  # split -> path and identity of its images
@@ -40,7 +40,7 @@ def look(
     """
     files = [(part, path, person) for part, these in listed.items() for path, person in these]
     pictures, unreadable, conversions = [], [], Counter()
-    with ThreadPoolExecutor(cores()) as pool:  # Pillow and hashlib work outside Python's lock
+    with ThreadPoolExecutor(parallel.processors()) as pool:  # Pillow and hashlib work outside Python's lock
         for done, seen in enumerate(pool.map(lambda file: _look(*file, decode), files), 1):
             conversions.update(seen.conversions)
             if isinstance(seen.what, str):

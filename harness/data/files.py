@@ -62,8 +62,3 @@ def _inside(top: Path, path: Path) -> bool:
         tell(DataError("a link that leaves the data folder", path, f"images below {top}; copy or mount them there"))
         return False
     return True
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from harness import parallel
 from harness.data import images
-from harness.data.files import cores
 from harness.data.fingerprint import digest, files
 from harness.data.split import Split
 from harness.errors import DataError, EnvironmentFault
@@ -189,7 +189,7 @@ def _build(folder: Path, split: Split, shape: tuple[int, ...], workers: int | No
     todo = [c for c in _chunks(len(array)) if c not in good]
     done = sum(min(CHUNK, len(array) - c * CHUNK) for c in good)
     began, before = time.perf_counter(), done
-    pool = ThreadPoolExecutor(workers or cores())
+    pool = ThreadPoolExecutor(workers or parallel.processors())
     try:
         with open(journal, "a", encoding="utf-8") as log:
             for future in as_completed([pool.submit(decode, c) for c in todo]):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness import parallel
 from harness.errors import EnvironmentFault
 from harness.tune import cluster
 from harness.tune.environment import prepare
@@ -141,10 +142,9 @@ class Session:
         return not joined
 
     def _own(self) -> dict:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return {
             "address": "local",
-            "num_cpus": max(self.threads, self.workers * self.threads if self.workers else cores),
+            "num_cpus": max(self.threads, self.workers * self.threads if self.workers else parallel.processors()),
             "include_dashboard": False,
             # Trials hand over a few kilobytes, so Ray's default of a third of the memory is not needed.
             "object_store_memory": 80 * 1024**2,

@@ -45,17 +45,17 @@ def draw(results: Results, metric: str = "R1", within: float = WITHIN) -> Table:
         Column("sure", "Smallest, sure"),
         *((Column("law", "By the law"),) if fitted else ()),
     )
-    law = (
+    explained = (
         "Law: ceiling − drop · (parameters / smallest)^(−rate), fitted to at least four sizes; its ceiling lies "
-        "outside the data",
-        "By the law: where the fitted law reaches that score; – not within ten times the largest size tried",
+        "outside the data"
     )
+    reached = "By the law: where the fitted law reaches that score; – not within ten times the largest size tried"
     notes = (
-        *(law[:1] if fitted else ()),
+        *([explained] if fitted else []),
         f"Smallest: trained parameters of the smallest budget whose mean is at most {within:g} points under full "
         "fine-tuning; sure: the 95 % interval of the paired difference (seeds and identities) lies above that",
         *sources(found),
-        *(law[1:] if fitted else ()),
+        *([reached] if fitted else []),
     )
     title = "Saturation, and the smallest budget near full fine-tuning"
     return Table(title, columns, tuple(rows), notes, tuple(breaks), "saturation")
