@@ -1,6 +1,6 @@
 """Names to modules: the file is the registration.
 
-A method is a file in `methods/`, a data set a file in `harness/datasets/`, a metric a file in `harness/metrics/`; its
+A method is a file in `methods/`, a data set a file in `harness/datasets/`, and so on for each kind of `PACKAGES`; its
 name is the file's name. Other packages add to a kind through the entry-point group `upbench.<kind>`.
 Listing names imports nothing, so it costs milliseconds.
 """
@@ -21,17 +21,21 @@ from harness.errors import UserError, nearest
 PACKAGES = {
     "methods": "methods",
     "datasets": "harness.datasets",
-    "metrics": "harness.metrics",
+    "losses": "harness.training.losses",
+    "recipes": "harness.training.recipes",
+    "metrics": "harness.evaluation.metrics",
     "figures": "reports.figures",
     "tables": "reports.tables",
 }
+SUFFIX = {"recipes": ".yaml"}  # of the files of a kind, where they are no Python
 
 
 @functools.cache
 def _files(kind: str) -> dict[str, Path]:
     spec = importlib.util.find_spec(PACKAGES[kind])
     folders = [Path(p) for p in spec.submodule_search_locations]
-    return {f.stem: f for d in folders for f in sorted(d.glob("*.py")) if not f.stem.startswith("_")}
+    pattern = f"*{SUFFIX.get(kind, '.py')}"
+    return {f.stem: f for d in folders for f in sorted(d.glob(pattern)) if not f.stem.startswith("_")}
 
 
 @functools.cache
@@ -40,7 +44,7 @@ def _plugins(kind: str) -> dict[str, object]:
 
 
 def names(kind: str) -> list[str]:
-    """Known names of a kind (`methods`, `datasets`, `metrics`, `figures`, `tables`), sorted."""
+    """Known names of a kind, one of `PACKAGES`, sorted."""
     return sorted({**_files(kind), **_plugins(kind)})
 
 
@@ -53,8 +57,9 @@ def source(kind: str, name: str) -> Path:
     path = Path(name)
     if name.endswith(".py") and path.is_file():
         return path.resolve()
+    one = "loss" if kind == "losses" else kind[:-1]
     raise UserError(
-        f"unknown {kind[:-1]} '{name}'", expected=f"one of {', '.join(names(kind))}", nearest=nearest(name, names(kind))
+        f"unknown {one} '{name}'", expected=f"one of {', '.join(names(kind))}", nearest=nearest(name, names(kind))
     )
 
 
@@ -93,6 +98,8 @@ def rooted(names: object, folder: Path) -> object:
 
 
 def summary(kind: str, name: str) -> str:
-    """First line of the docstring of `name`, read without importing it."""
+    """First line of the docstring of `name`, or of the comment that it begins with, read without importing it."""
+    if kind in SUFFIX:
+        return source(kind, name).read_text(encoding="utf-8").split("\n", 1)[0].lstrip("# ")
     text = ast.get_docstring(ast.parse(source(kind, name).read_text(encoding="utf-8"))) or ""
     return text.split("\n", 1)[0]

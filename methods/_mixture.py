@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.method import full_precision
+from harness.adaptation.method import full_precision
 
 
 def balance(probabilities: Tensor, chosen: Tensor, weights: Tensor) -> Tensor:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from harness.clip import Tower
+from harness.adaptation.method import Depth, layers
 from harness.errors import UserError
-from harness.method import Depth, layers
+from harness.model.clip import Tower
 
 
 class Own(nn.Module):

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, Towers, blocks, layers, options, towers
+from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
+from harness.model.clip import Backbone, Shape
 
 
 @options

@@ -15,8 +15,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape
-from harness.method import Towers, options, towers
+from harness.adaptation.method import Towers, options, towers
+from harness.model.clip import Backbone, Shape
 
 
 @options

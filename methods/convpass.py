@@ -18,8 +18,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, QuickGELU, Shape
-from harness.method import Depth, blocks, layers, options
+from harness.adaptation.method import Depth, blocks, layers, options
+from harness.model.clip import Backbone, QuickGELU, Shape
 
 
 @options

@@ -13,8 +13,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.clip import Backbone, Shape
-from harness.method import options
+from harness.adaptation.method import options
+from harness.model.clip import Backbone, Shape
 from methods._tokens import Own, Prompts, fits, place
 
 

@@ -21,8 +21,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape, TowerShape
-from harness.method import Depth, blocks, layers, options, scaled_width
+from harness.adaptation.method import Depth, blocks, layers, options, scaled_width
+from harness.model.clip import Backbone, Shape, TowerShape
 from methods._tokens import Coupled, Own, Prompts, fits, place, scaled
 from methods.adapter import Bottleneck, count
 from methods.maple import pairs, shared

@@ -23,9 +23,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import nn
 
-from harness.clip import Backbone, Shape, TowerShape
+from harness.adaptation.method import Depth, Towers, blocks, layers, options, scaled_width, towers
 from harness.errors import UserError
-from harness.method import Depth, Towers, blocks, layers, options, scaled_width, towers
+from harness.model.clip import Backbone, Shape, TowerShape
 from methods._mixture import Mixture, Router
 from methods._tokens import share
 from methods.adapter import count

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape
-from harness.method import full_precision, options
+from harness.adaptation.method import full_precision, options
+from harness.model.clip import Backbone, Shape
 from methods import lora
 from methods.lora import LowRank, dense, linears, wrap
 

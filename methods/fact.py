@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape, TowerShape
+from harness.adaptation.method import Depth, Towers, layers, options, towers
 from harness.errors import UserError
-from harness.method import Depth, Towers, layers, options, towers
+from harness.model.clip import Backbone, Shape, TowerShape
 from methods.lora import Target, dense, folded, plain, sides, wrap
 
 

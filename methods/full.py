@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import torch
 
-from harness.clip import Backbone, Shape
-from harness.method import Towers, options
+from harness.adaptation.method import Towers, options
+from harness.model.clip import Backbone, Shape
 
 
 @options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from harness.method import options
+from harness.adaptation.method import options
 from methods import full
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harness.clip import Backbone, Shape
-from harness.method import Towers, options, towers
+from harness.adaptation.method import Towers, options, towers
+from harness.model.clip import Backbone, Shape
 
 
 @options

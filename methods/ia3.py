@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, Towers, options
+from harness.adaptation.method import Depth, Towers, options
+from harness.model.clip import Backbone, Shape
 from methods.lora import dense, folded, linears, plain, wrap
 
 

@@ -13,8 +13,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape, TowerShape
-from harness.method import Depth, Towers, blocks, layers, options, scaled_width, towers
+from harness.adaptation.method import Depth, Towers, blocks, layers, options, scaled_width, towers
+from harness.model.clip import Backbone, Shape, TowerShape
 from methods.adapter import Bottleneck, count
 
 

@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape, TowerShape
-from harness.method import Depth, Towers, blocks, layers, options, towers
+from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
+from harness.model.clip import Backbone, Shape, TowerShape
 
 Target = Literal["q", "k", "v", "out", "fc1", "fc2"]
 

@@ -15,8 +15,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, Towers, options
+from harness.adaptation.method import Depth, Towers, options
+from harness.model.clip import Backbone, Shape
 from methods import adapter, prefix
 
 

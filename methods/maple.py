@@ -18,8 +18,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, layers, options
+from harness.adaptation.method import Depth, layers, options
+from harness.model.clip import Backbone, Shape
 from methods._tokens import Coupled, Own, Prompts, fits, place, scaled
 
 

@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, blocks, layers, options
+from harness.adaptation.method import Depth, blocks, layers, options
+from harness.model.clip import Backbone, Shape
 from methods.convpass import on_grid
 
 KERNELS = (3, 5, 7)

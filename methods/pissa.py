@@ -17,8 +17,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, Towers, options
+from harness.adaptation.method import Depth, Towers, options
+from harness.model.clip import Backbone, Shape
 from methods.lora import LowRank, Target, dense, linears, wrap
 
 

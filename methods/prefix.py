@@ -17,8 +17,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, Towers, blocks, layers, options, towers
+from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
+from harness.model.clip import Backbone, Shape
 
 
 @options

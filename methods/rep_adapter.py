@@ -20,9 +20,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape
+from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
 from harness.errors import UserError
-from harness.method import Depth, Towers, blocks, layers, options, towers
+from harness.model.clip import Backbone, Shape
 from methods.lora import dense
 
 LINEARS = {"attn": ("q", "k", "v"), "mlp": ("fc1",)}

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.method import options
+from harness.adaptation.method import options
 from methods import prefix
 
 

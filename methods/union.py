@@ -12,10 +12,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from harness.clip import Backbone, Shape
+from harness.adaptation.method import Method as AnyMethod
+from harness.adaptation.method import limits_of, make, options, sized, sizes, written_out
 from harness.errors import UserError, nearest
-from harness.method import Method as AnyMethod
-from harness.method import limits_of, make, options, sized, sizes, written_out
+from harness.model.clip import Backbone, Shape
 from harness.registry import find
 
 

@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, Towers, blocks, layers, options, scaled_width, towers
+from harness.adaptation.method import Depth, Towers, blocks, layers, options, scaled_width, towers
+from harness.model.clip import Backbone, Shape
 from methods._tokens import Share, share
 from methods.adapter import Bottleneck, count
 from methods.lora import dense

@@ -12,8 +12,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, Towers, options
+from harness.adaptation.method import Depth, Towers, options
+from harness.model.clip import Backbone, Shape
 from methods import l_adapter, lora, s_prefix
 
 

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from harness.clip import Backbone, Shape
-from harness.method import Depth, Towers, options, towers
+from harness.adaptation.method import Depth, Towers, options, towers
+from harness.model.clip import Backbone, Shape
 from methods.lora import Target, dense, folded, linears, plain, sides, wrap
 
 

@@ -20,8 +20,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 from torch import nn
 
-from harness.clip import Backbone, Shape, Tower
-from harness.method import Depth, Towers, layers, options, towers
+from harness.adaptation.method import Depth, Towers, layers, options, towers
+from harness.model.clip import Backbone, Shape, Tower
 from methods._tokens import Own, Prompts
 
 

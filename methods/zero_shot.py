@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from harness.clip import Backbone, Shape
-from harness.method import options
+from harness.adaptation.method import options
+from harness.model.clip import Backbone, Shape
 
 
 @options

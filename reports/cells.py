@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports import palette
 from reports.declared import declared, remembered, short, text
+from reports.drawing import palette
 from reports.statistics import Interval, over_seeds
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 WORDS = {"oom": "out of memory", "missing": "not run"}
 CHOICES = {

@@ -15,7 +15,7 @@ from reports.declared import remembered
 from reports.statistics import Difference, by_seed, difference, holm
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 # Per-query value in percent of each metric, from the columns `first`, `ap` and `inp`.
 VALUES = {

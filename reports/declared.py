@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 
 def remembered(function: Callable) -> Callable:

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness import registry
 from harness.errors import DataError
-from reports import palette, style
+from reports.drawing import palette, style
 
 FOLDER = "inspections"
 FIGURES = ("retrieval_gallery", "attention", "tsne")
@@ -19,7 +19,7 @@ FIGURES = ("retrieval_gallery", "attention", "tsne")
 
 @dataclass(frozen=True)
 class Inspection:
-    """One trial's folder; the files are described in `harness/inspection.py`."""
+    """One trial's folder; the files are described in `harness/trial/inspection.py`."""
 
     folder: Path
     about: dict

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from reports.table import Column, Entry, Table
+from reports.table import Column, Entry, Table, Value, plain
 
 COLUMN, PAGE = 236.0, 495.0  # points: a column and the whole width of a two-column page, the narrower of CVPR and IEEE
 LINES = 48  # rows of all panels of one float, so that caption and heads have room beside them
@@ -121,8 +119,6 @@ def _width(table: Table):
 
 
 def _points(entry: Entry) -> float:
-    from reports.table import Value, plain
-
     if not isinstance(entry, Value) or entry.number is None or entry.text:
         return LETTER * len(plain(entry))
     half = 0.0 if entry.half is None else SMALL * (len(f"{entry.half:.{entry.digits}f}") + 1.7)
@@ -130,8 +126,6 @@ def _points(entry: Entry) -> float:
 
 
 def _entry(entry: Entry) -> str:
-    from reports.table import Value, plain
-
     if not isinstance(entry, Value) or entry.number is None or entry.text:
         return escape(plain(entry))
     number = f"{entry.number:.{entry.digits}f}"

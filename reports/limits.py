@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from reports import style
+from reports.drawing import style
 
 if TYPE_CHECKING:
     from reports.cells import Cell

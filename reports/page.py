@@ -19,16 +19,17 @@ from markupsafe import Markup
 
 from harness import parallel, registry
 from harness.errors import UserError, nearest
-from reports import literature, palette, style
+from reports import latex, literature
 from reports.cells import WORDS, Cell, cells, gaps, home, places
 from reports.declared import declared
+from reports.drawing import palette, style
 from reports.recipes import recipes
 from reports.table import Table, Value
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from harness.store import Results
+    from harness.store.store import Results
     from reports.inspected import Inspection
 
 FIRST = ("budget_curve", "main", "budget")
@@ -61,7 +62,7 @@ def report(
     Args:
         results: A study as the store gives it.
         out: Folder, made if absent; files of an earlier report are overwritten.
-        preset: One of `reports.style.PRESETS`.
+        preset: One of `reports.drawing.style.PRESETS`.
         only: Names of figures and tables; empty for all that apply.
         refresh: Seconds after which an open page loads itself again, for a study that is running.
         published: Published numbers as `reports.literature.load` gives them; read from there when None.
@@ -199,7 +200,7 @@ def _table(name: str, made: Table, out: Path) -> tuple[list[Path], Shown]:
     folder = out / "tables"
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for kind, text in (("tex", made.latex()), ("md", made.markdown()), ("csv", made.csv())):
+    for kind, text in (("tex", latex.write(made)), ("md", made.markdown()), ("csv", made.csv())):
         path = folder / f"{name}.{kind}"
         path.write_text(text, encoding="utf-8", newline="\n")
         paths.append(path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from reports import palette
 from reports.declared import declared, leaves, text
+from reports.drawing import palette
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 
 def recipes(results: Results) -> list[tuple[str, str]]:

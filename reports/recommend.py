@@ -15,14 +15,14 @@ import numpy as np
 from scipy import stats
 
 from harness.errors import UserError
-from reports import palette, style
 from reports.cells import Cell, cells, home, places
 from reports.compare import VALUES, Records, records_of
+from reports.drawing import palette, style
 from reports.limits import Limit, size
 from reports.statistics import Difference, holm, seeds_needed
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 LEVEL = 0.05
 MOST = 1000  # seeds; more than that is no advice

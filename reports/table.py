@@ -1,4 +1,4 @@
-"""A table as data, written as LaTeX (booktabs), Markdown or CSV."""
+"""A table as data, written as Markdown or CSV; `latex.py` writes it for papers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports import latex
 from reports.statistics import Interval
 
 
@@ -67,10 +66,6 @@ class Table:
     def __post_init__(self) -> None:
         marked = any(isinstance(value, Value) and "*" in value.mark for row in self.rows for value in row.values())
         object.__setattr__(self, "notes", tuple(n for n in self.notes if marked or not n.startswith("* ")))
-
-    def latex(self) -> str:
-        """Floating tables at their final size, \\footnotesize; see `reports.latex`."""
-        return latex.write(self)
 
     def markdown(self) -> str:
         """A GitHub table with the title above and the notes below."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.store import TABLES, Store
+from harness.store.store import TABLES, Store
 
 # Columns by table, as patterns of the whole name.
 CLOCK = {

@@ -9,8 +9,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
-from harness.clip import Backbone, Shape, TowerShape
-from harness.weights import random
+from harness.model.clip import Backbone, Shape, TowerShape
+from harness.model.weights import random
 
 torch.set_num_threads(1)
 

@@ -13,11 +13,20 @@ import pytest
 
 HERE = Path(__file__).parent
 INPUT, DATA, MEASURED, PROCESS = (f"faults/test_{name}.py" for name in ("input", "data", "evaluation", "process"))
-REAL, CHECK, IMAGES = "harness/datasets/test_real.py", "harness/data/test_check.py", "harness/data/test_images.py"
-PACK, RANKING, PROTOCOL = "harness/data/test_pack.py", "harness/test_ranking.py", "harness/test_protocol.py"
-TRAIN, RESUME, CHECKPOINT = (f"harness/test_{name}.py" for name in ("train", "resume", "checkpoint"))
-TUNE, STOP, CLI = (f"harness/test_{name}.py" for name in ("tune", "tune_stop", "cli"))
-CLAIMS, DAMAGE, CAMPAIGNS = (f"harness/test_store_{name}.py" for name in ("claims", "damage", "campaigns"))
+REAL, CHECK, IMAGES = (
+    "harness/datasets/test_real.py",
+    "harness/data/quality/test_check.py",
+    "harness/data/pipeline/test_images.py",
+)
+PACK, RANKING, PROTOCOL = (
+    "harness/data/pipeline/test_pack.py",
+    "harness/evaluation/test_ranking.py",
+    "harness/trial/test_protocol.py",
+)
+TRAIN, CLI = "harness/training/test_loop.py", "harness/cli/test_cli.py"
+RESUME, CHECKPOINT = (f"harness/trial/test_{name}.py" for name in ("resume", "checkpoint"))
+TUNE, STOP = "harness/execution/test_execute.py", "harness/execution/ray/test_stop.py"
+CLAIMS, DAMAGE, CAMPAIGNS = (f"harness/store/test_{name}.py" for name in ("claims", "damage", "campaigns"))
 
 FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
     # What the user wrote.
@@ -33,7 +42,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
         "a value of another type, a key twice, no finite number",
         {
             INPUT: ("test_a_wrong_type_names_key_line_and_what_was_read",),
-            "harness/test_spec.py": ("test_yaml_traps", "test_every_fault_in_one_pass_with_its_line"),
+            "harness/study/test_study.py": ("test_yaml_traps", "test_every_fault_in_one_pass_with_its_line"),
         },
     ),
     4: (
@@ -49,15 +58,15 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
         "a budget that cannot be met",
         {
             INPUT: ("test_a_budget_that_nothing_meets_is_a_row_that_says_what_would",),
-            "harness/test_budget.py": ("test_too_small_gives_the_smallest_and_says_so",),
-            "harness/test_tuning.py": ("test_unfair_or_empty_searches_are_refused",),
+            "harness/adaptation/test_budget.py": ("test_too_small_gives_the_smallest_and_says_so",),
+            "harness/study/test_tuning.py": ("test_unfair_or_empty_searches_are_refused",),
         },
     ),
     6: (
         "two entries that are one trial",
         {
             INPUT: ("test_equal_trials_are_run_once_and_told",),
-            "harness/test_spec.py": ("test_equal_trials_appear_once",),
+            "harness/study/test_study.py": ("test_equal_trials_appear_once",),
         },
     ),
     # What lies on the disk.
@@ -144,7 +153,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
                 "test_captions_over_the_context_are_counted",
             ),
             CHECK: ("test_captions",),
-            "harness/test_tokenizer.py": ("test_truncation_keeps_the_end_and_is_counted",),
+            "harness/model/test_tokenizer.py": ("test_truncation_keeps_the_end_and_is_counted",),
         },
     ),
     17: (
@@ -168,7 +177,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
         "data that changed since the start",
         {
             DATA: ("test_data_that_changed_since_a_run_are_another_trial",),
-            "harness/test_drift.py": ("test_a_hash_that_differs_from_the_checkpoint_is_named",),
+            "harness/trial/test_drift.py": ("test_a_hash_that_differs_from_the_checkpoint_is_named",),
         },
     ),
     # What is measured.
@@ -231,13 +240,13 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
                 "test_a_flipped_bit_or_a_torn_end_falls_back_to_the_one_before",
                 "test_a_checkpoint_of_another_trial_is_none",
             ),
-            "harness/test_weights.py": ("test_a_damaged_file_is_one_line",),
+            "harness/model/test_weights.py": ("test_a_damaged_file_is_one_line",),
         },
     ),
     27: (
         "code, libraries or a study that changed between stop and start",
         {
-            "harness/test_drift.py": (
+            "harness/trial/test_drift.py": (
                 "test_a_hash_that_differs_from_the_declaration_is_named_once_for_all_trials",
                 "test_another_environment_is_refused_with_its_field",
                 "test_the_command_line_names_the_change_refuses_and_accepts",
@@ -283,7 +292,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
             ),
             CHECKPOINT: ("test_a_process_may_die_before_any_operation_of_a_save",),
             CAMPAIGNS: ("test_operations_on_files_may_fail_anywhere",),
-            "harness/test_store_compact.py": ("test_nothing_goes_before_the_pack_that_holds_it_is_written",),
+            "harness/store/test_compact.py": ("test_nothing_goes_before_the_pack_that_holds_it_is_written",),
         },
     ),
     31: (
@@ -347,7 +356,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
         "a store of an older or newer release",
         {
             DAMAGE: ("test_a_newer_schema_is_refused_and_an_older_one_is_filled_up",),
-            "harness/test_store_versions.py": ("test_a_store_of_release_0_1_is_read_as_it_was",),
+            "harness/store/test_versions.py": ("test_a_store_of_release_0_1_is_read_as_it_was",),
         },
     ),
     # Other machines.
@@ -356,7 +365,7 @@ FAULTS: dict[int, tuple[str, dict[str, tuple[str, ...]]]] = {
         {
             PROCESS: ("test_a_missing_ray_is_told_with_the_other_way",),
             TUNE: ("test_a_ray_that_does_not_start_is_told_in_time",),
-            "harness/test_cluster.py": ("test_a_wrong_address_is_told_with_the_way_out",),
+            "harness/execution/ray/test_cluster.py": ("test_a_wrong_address_is_told_with_the_way_out",),
         },
     ),
     39: (

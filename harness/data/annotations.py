@@ -17,8 +17,8 @@ from typing import TypeVar
 import numpy as np
 
 from harness.data.files import missing
+from harness.data.quality.messages import tell
 from harness.data.split import Split
-from harness.data.told import tell
 from harness.errors import DataError, nearest
 
 SPLITS = ("train", "val", "test")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.data.told import tell
+from harness.data.quality.messages import tell
 from harness.errors import DataError
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from harness.data import annotations
 from harness.data.files import missing
+from harness.data.quality.messages import tell
 from harness.data.split import Split
-from harness.data.told import tell
 from harness.errors import DataError, nearest
 
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, home, places
 from reports.compare import records_of
 from reports.declared import declared
+from reports.drawing import artists, palette, style
 from reports.statistics import Difference
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 # UP-Person is written as one method, but is a union of these (arXiv 2504.10084).
 UP_PERSON = ("s_prefix", "lora", "l_adapter")

@@ -15,11 +15,11 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from reports import artists, strips, style
-from reports.palette import VERMILLION
+from reports.drawing import artists, strips, style
+from reports.drawing.palette import VERMILLION
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
     from reports.inspected import Inspection
 
 WORDS, ROWS = 6, 4

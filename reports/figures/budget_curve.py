@@ -17,12 +17,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, gaps, home, leading, places
-from reports.palette import GREY, Look
+from reports.drawing import artists, palette, style
+from reports.drawing.palette import GREY, Look
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 # Where the name of a panel may stand, as in `artists.label`.
 NAMES = [

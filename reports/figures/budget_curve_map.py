@@ -12,7 +12,7 @@ from reports.figures import budget_curve
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from harness.store import Results
+    from harness.store.store import Results
 
 applies = budget_curve.applies
 

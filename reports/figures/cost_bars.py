@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, home, leading, places
+from reports.drawing import artists, palette, style
 from reports.figures.learning_curves import largest
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 # title, keys that are stacked, unit, divided by
 PANELS = (

@@ -12,12 +12,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, gaps, home, leading, places
+from reports.drawing import artists, palette, style
 from reports.figures.budget_curve import pareto
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 WIDE = 3  # costliest over cheapest; a linear axis would push the cheap methods into its first third
 

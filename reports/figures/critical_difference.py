@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, home, leading
+from reports.drawing import artists, palette, style
 from reports.statistics import Ranking, rank
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 
 def applies(results: Results) -> bool:

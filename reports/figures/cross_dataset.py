@@ -15,13 +15,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from harness.data.overlap import between
-from reports import artists, palette, style
+from harness.data.quality.overlap import between
 from reports.cells import Cell, cells, leading, places
-from reports.shades import SHADES, ink
+from reports.drawing import artists, palette, style
+from reports.drawing.shades import SHADES, ink
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 
 def applies(results: Results) -> bool:

@@ -12,12 +12,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, gaps, home, places
 from reports.declared import short, text
+from reports.drawing import artists, palette, style
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 KEYS = {"dataset.options.fraction": "fraction", "dataset.options.identities": "identities"}
 TITLES = {"fraction": "Training captions used (%)", "identities": "Training identities"}

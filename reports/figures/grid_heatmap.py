@@ -12,13 +12,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, home
 from reports.declared import short, text
-from reports.shades import SHADES, ink
+from reports.drawing import artists, palette, style
+from reports.drawing.shades import SHADES, ink
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 PALEST = -0.25  # of the range, so that the lowest value is no empty cell
 

@@ -13,12 +13,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, home
 from reports.declared import short
+from reports.drawing import artists, palette, style
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 METRICS = ("R1", "mAP")
 MOST = 12  # methods in a panel, the best ones

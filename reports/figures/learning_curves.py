@@ -12,11 +12,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, home, leading, places
+from reports.drawing import artists, palette, style
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 
 def applies(results: Results) -> bool:

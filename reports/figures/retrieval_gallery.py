@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports import artists, strips, style
-from reports.palette import GREEN, VERMILLION
+from reports.drawing import artists, strips, style
+from reports.drawing.palette import GREEN, VERMILLION
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
     from reports.inspected import Inspection
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, home, leading, places
 from reports.declared import remembered
+from reports.drawing import artists, palette, style
 from reports.statistics import Law, saturation
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 
 def applies(results: Results) -> bool:

@@ -14,10 +14,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports import artists, palette, style
+from reports.drawing import artists, palette, style
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
     from reports.inspected import Inspection
 
 EXACT = 600  # points; more take the approximation of Barnes and Hut

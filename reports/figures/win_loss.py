@@ -13,13 +13,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from reports import artists, palette, style
 from reports.cells import Cell, cells, home, places
 from reports.compare import Records, records_of
+from reports.drawing import artists, palette, style
 from reports.statistics import mcnemar
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 EDGES = (1, 2, 6, 11, 51, np.inf)
 NAMES = ("1", "2–5", "6–10", "11–50", ">50")

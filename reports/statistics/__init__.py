@@ -1,4 +1,7 @@
-"""Statistics of the reports: numbers in, numbers out; no files, no pictures, no global random state."""
+"""Statistics of the reports: numbers in, numbers out; no files, no pictures, no global random state.
+
+Read `intervals.py` first. Figures, tables and the page import from here.
+"""
 
 from reports.statistics.intervals import Interval, over_both, over_identities, over_seeds
 from reports.statistics.optimism import Optimism, optimism

@@ -1,0 +1,1 @@
+"""One file = one table: `draw(results)`. Read `main.py` first; found by name."""

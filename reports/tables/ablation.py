@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports import palette, style
 from reports.cells import cells, home, places, protocol
 from reports.compare import records_of
 from reports.declared import declared
+from reports.drawing import palette, style
 from reports.figures.ablation import groups, parts
 from reports.statistics import holm
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 
 def applies(results: Results) -> bool:

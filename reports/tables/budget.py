@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import palette, style
 from reports.cells import Cell, cells, home, places, protocol
+from reports.drawing import palette, style
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 METRICS = ("R1", "R5", "R10", "mAP", "mINP")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reports import palette, style
 from reports.cells import Cell, cells, home, places, sources
+from reports.drawing import palette, style
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 # key of the costs, key of the column, head, divided by, digits
 COLUMNS = (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import palette
 from reports.cells import cells, places, protocol
+from reports.drawing import palette
 from reports.figures.cross_dataset import overlaps, shown, untrained
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 METRICS = ("R1", "mAP")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import palette, style
 from reports.cells import cells, home, places, protocol
+from reports.drawing import palette, style
 from reports.figures.data_fraction import lines
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 HEADS = {"fraction": "Training captions", "identities": "Training identities"}
 

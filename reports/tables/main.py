@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import palette, style
 from reports.cells import Cell, cells, home, places, protocol
 from reports.compare import Records, records_of
+from reports.drawing import palette, style
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 METRICS = ("R1", "R5", "R10", "mAP")
 BACK = "R1"  # shown for images as queries, beside the metrics of captions as queries

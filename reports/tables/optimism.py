@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports import palette
 from reports.cells import Cell, cells, home, places, sources
+from reports.drawing import palette
 from reports.statistics import optimism
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 WAYS = ("last", "selected", "oracle")
 

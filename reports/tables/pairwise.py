@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports import palette
 from reports.cells import Cell, cells, home, places, sources
 from reports.compare import Records, records_of
+from reports.drawing import palette
 from reports.statistics import detectable, holm, mcnemar, seeds_needed, wilcoxon
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 MOST = 12  # series at one budget; more give a table that nobody reads
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import palette, style
 from reports.cells import Cell, cells, home, places, sources
 from reports.compare import Records, records_of, reference
+from reports.drawing import palette, style
 from reports.figures.saturation import laws
 from reports.statistics import Law
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:
-    from harness.store import Results
+    from harness.store.store import Results
 
 WITHIN = 1.0  # points of Rank-1
 

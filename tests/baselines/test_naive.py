@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from harness.metrics import mean_ap, mean_inp, rank_k
-from harness.ranking import rank_positives
+from harness.evaluation.metrics import mean_ap, mean_inp, rank_k
+from harness.evaluation.ranking import rank_positives
 
 HERE = Path(__file__).parent
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.storage import files
-from harness.store import Store
+from harness.store.files import local
+from harness.store.store import Store
 from tests.campaigns.toy import contents, entry, fork, in_child, record
 
 OPERATIONS = ("open", "write", "fsync", "rename", "replace", "link", "unlink", "mkdir", "rmdir")
@@ -128,7 +128,7 @@ def attempt(work: Callable[[Path], None], root: Path, at: int, way: str, counted
 
     for name in OPERATIONS:
         setattr(os, name, wrap(name, getattr(os, name)))
-    files.Local.read = wrap("read", files.Local.read)
+    local.Local.read = wrap("read", local.Local.read)
     try:
         work(root)
         if way == "killed":

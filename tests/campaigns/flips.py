@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import DataError
-from harness.store import Store
+from harness.store.store import Store
 from tests.campaigns.toy import contents, entry, record
 
 IDS = ("aaaa", "bbbb", "cccc", "dddd")

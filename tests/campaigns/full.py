@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import EnvironmentFault
-from harness.store import Store
+from harness.store.store import Store
 from tests.campaigns.toy import contents, entry, in_child, record
 
 

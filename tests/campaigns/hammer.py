@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.store import Store, Taken
+from harness.store.store import Store, Taken
 from tests.campaigns.toy import entry, fork, record
 
 

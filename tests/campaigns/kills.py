@@ -38,7 +38,7 @@ def campaign(folder: Path, kills: int = 200, seconds: float = 3600.0, seed: int 
     import torch
 
     torch.set_num_threads(1)
-    from harness import checkpoint
+    from harness.trial import checkpoint
     from tests.compare_stores import differences
 
     checkpoint.GAP_SECONDS = checkpoint.COST_FACTOR = 0.0
@@ -90,10 +90,10 @@ def campaign(folder: Path, kills: int = 200, seconds: float = 3600.0, seed: int 
 
 
 def _run(folder: Path, study: Path, store: Path) -> int:
-    from harness import cli
+    from harness.cli import main
 
     places = ("--store", str(store), "--data", str(folder / "data"))
-    return cli.call(["run", str(study), "--executor", "serial", *places])
+    return main.call(["run", str(study), "--executor", "serial", *places])
 
 
 def _start(folder: Path, study: Path, store: Path) -> int:
@@ -134,7 +134,7 @@ def _wait(child: int, seconds: float) -> int | None:
 
 
 def _resumes(store: Path) -> int:
-    from harness.store import Store
+    from harness.store.store import Store
 
     found = Store(store)
     return int(found.measured(sorted(found.ids()), ("trials",))["trials"]["resumes"].fillna(0).sum())

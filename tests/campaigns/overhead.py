@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from harness import tune
-from harness.store import Store
-from harness.tune.session import Session
+from harness.execution.executor import execute
+from harness.execution.ray.session import Session
+from harness.store.store import Store
 from tests.campaigns.toy import record
 
 FEW, MANY = 10, 110  # trials; the difference of both runs leaves the start of the executor out
@@ -53,7 +53,7 @@ def _run(folder: Path, executor: str, workers: int, count: int) -> tuple[float, 
             session.wait()
         begin = time.perf_counter()
         places = {"store": store, "data": folder / "data"}
-        outcome = tune.execute(todo, nothing(), **places, executor=executor, workers=workers, session=session)
+        outcome = execute(todo, nothing(), **places, executor=executor, workers=workers, session=session)
         seconds = time.perf_counter() - begin
     finally:
         if session:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from harness import schema
-from harness.storage import packs
-from harness.store import Store
+from harness.store import schema
+from harness.store.files import packs
+from harness.store.store import Store
 from tests.campaigns.toy import PLACE, entry, record
 
 METHODS, SEEDS = 40, 5

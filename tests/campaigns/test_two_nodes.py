@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.store import Store
+from harness.store.store import Store
 from tests.campaigns.nodes import Nodes, wait_for
 from tests.compare_stores import differences
 
@@ -40,7 +40,7 @@ def upbench(folder: Path, store: str, *more: str, **environment: str) -> subproc
     command = [
         sys.executable,
         "-c",
-        "from harness.cli import main; main()",
+        "from harness.cli.main import main; main()",
         "run",
         "two.yaml",
         "--store",

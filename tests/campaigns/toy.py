@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.store import Record, Store
+from harness.store.store import Record, Store
 
 PLACE = {"dataset": "synth", "split": "test", "direction": "t2i"}
 

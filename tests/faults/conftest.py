@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli, material
+from harness.cli import main
 from harness.datasets.synthetic import write
+from harness.trial import splits
 
 STUDY = """\
 name: small
@@ -23,7 +24,7 @@ recipe: {name: short, epochs: 1, batch: 32}
 
 def forget() -> None:
     """What a process keeps of data sets; a command line starts without."""
-    for kept in (material._splits, material._identity, material._part):
+    for kept in (splits._splits, splits._identity, splits._part):
         kept.cache_clear()
 
 
@@ -36,7 +37,7 @@ def call(tmp_path, monkeypatch, capsys):
     forget()
 
     def run(*args: str) -> tuple[int, str, str]:
-        code = cli.call(list(args))
+        code = main.call(list(args))
         forget()
         return code, *capsys.readouterr()
 

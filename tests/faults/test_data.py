@@ -40,7 +40,7 @@ def test_missing_images_are_counted_by_folder_and_allowed_on_request(call, study
     path = study(("[cuhk_pedes]", "[{cuhk_pedes: {allow_missing: true}}]"))
     code, _, err = call("run", path, "--executor", "serial")
     assert code == 0, err
-    from harness.store import Store
+    from harness.store.store import Store
 
     (options,) = Store("store").read("small").trials["dataset_options"]
     assert json.loads(options) == {"allow_missing": True}
@@ -155,7 +155,7 @@ def test_captions_over_the_context_are_counted(call, study, edit):
     code, out, _ = call("data", "check", "cuhk_pedes", "--json")
     assert code == 0 and json.loads(out)["tokens"]["train"]["over"] > 0
     assert call("run", study(), "--executor", "serial")[0] == 0
-    from harness.store import Store
+    from harness.store.store import Store
 
     trials = Store("store").read("small").trials
     columns = [c for c in trials if "truncat" in c or "cut" in c]

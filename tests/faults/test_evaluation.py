@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from harness import evaluate
-from harness.store import Store
-from harness.view import View
+from harness.evaluation import encode as evaluate
+from harness.store.store import Store
+from harness.trial.loader import Loader
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -39,7 +39,7 @@ def test_rank_10_of_a_small_gallery_is_a_gap(call, study, edit):
 def test_an_embedding_without_a_direction_fails_the_trial_and_is_named(call, study, cuhk, monkeypatch, value):
     real = evaluate.encode_texts
     monkeypatch.setattr(evaluate, "encode_texts", lambda *given, **more: real(*given, **more) * value)
-    monkeypatch.setattr(View, "_known", lambda self, tower, inputs, encode: encode(), raising=False)
+    monkeypatch.setattr(Loader, "_known", lambda self, tower, inputs, encode: encode(), raising=False)
     code, _, err = call("run", study(), "--executor", "serial")
     assert code == 5 and "upbench status small tells why" in err
     _, out, _ = call("status", "small", "--json")

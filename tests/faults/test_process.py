@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import trip
-from harness.store import Store
+from harness.store.store import Store
+from harness.trial import stages
 
 pytestmark = pytest.mark.timeout(120)
 SERIAL = ("--executor", "serial")
@@ -32,7 +32,7 @@ def test_memory_that_runs_out_is_marked_and_not_tried_again_by_itself(call, stud
         raise MemoryError("cannot allocate 1 TiB")
 
     with monkeypatch.context() as context:
-        context.setattr(trip.Trip, "_train", full)
+        context.setattr(stages.TrialRun, "_train", full)
         code, out, _ = call("run", study(), *SERIAL)
         assert code == 0 and "finished: 1 oom" in out
         assert "0 to run, 1 already done" in call("run", study(), *SERIAL)[1]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness import cost, memory
-from harness import trial as trips
-from harness.spec import Trial, recipe
-from harness.step import Stepper
-from harness.store import Store
+from harness import memory
+from harness.evaluation import cost
+from harness.store.store import Store
+from harness.training.step import Stepper
+from harness.trial import run as running
+from harness.trial.resolve import resolve
+from harness.trial.spec import Trial, recipe
 
 CPU = torch.device("cpu")
 
@@ -82,9 +84,9 @@ def run(tmp_path, data, **more):
         "recipe": recipe({"name": "short", "epochs": 1, "batch": 32, **more}),
         **{"selection": "last", "evaluate_on": (), "seed": 0, "device": "cpu", "threads": 1},
     }
-    resolved = trips.resolve(Trial(**values), data)
+    resolved = resolve(Trial(**values), data)
     store = Store(tmp_path)
-    status = trips.run(resolved.as_dict(), store.root, data)
+    status = running.run(resolved.as_dict(), store.root, data)
     keys = ("label", "method", "budget", "seed")
     store.declare(
         "s", {}, [{"id": resolved.id, "dataset": "d", "trial": resolved.trial, **{k: values[k] for k in keys}}]

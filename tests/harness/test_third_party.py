@@ -10,13 +10,15 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from harness import cli, registry
-from harness.spec import load
+from harness import registry
+from harness.cli import main
+from harness.study.grid import trials as trials_of
+from harness.study.reading import load
 
 GAIN = '''"""A trained gain on the output of every MLP."""
 from typing import ClassVar
 from torch import nn
-from harness.method import blocks, options
+from upbench import blocks, options
 
 class Gain(nn.Module):
     def __init__(self, like, width):
@@ -52,13 +54,13 @@ recipe: {name: short, epochs: 1}
 
 def test_check_method_on_the_command_line(tmp_path, capsys):
     (tmp_path / "gain.py").write_text(GAIN)
-    assert cli.call(["check-method", str(tmp_path / "gain.py"), "--options", "{}"]) == 0
+    assert main.call(["check-method", str(tmp_path / "gain.py"), "--options", "{}"]) == 0
     assert re.fullmatch(r"(\d+) of \1 promises kept", capsys.readouterr().out.splitlines()[-1])
     (tmp_path / "faulty.py").write_text(GAIN.replace("new_ones", "new_zeros"))
-    assert cli.call(["check-method", str(tmp_path / "faulty.py")]) == 5
+    assert main.call(["check-method", str(tmp_path / "faulty.py")]) == 5
     shown = capsys.readouterr()
     assert "BROKEN  identity" in shown.out and "faulty.py breaks identity" in shown.err
-    assert cli.call(["check-method", "lora", "--options", "{"]) == 2
+    assert main.call(["check-method", "lora", "--options", "{"]) == 2
 
 
 def test_a_file_beside_a_study_is_found_from_anywhere(tmp_path, monkeypatch):
@@ -68,10 +70,10 @@ def test_a_file_beside_a_study_is_found_from_anywhere(tmp_path, monkeypatch):
     (tmp_path / "else").mkdir()
     monkeypatch.chdir(tmp_path / "else")
     asked = ["plan", "../studies/s.yaml", "--data", str(tmp_path / "data")]
-    shown = CliRunner().invoke(cli.commands, asked, obj={})
+    shown = CliRunner().invoke(main.commands, asked, obj={})
     assert shown.exit_code == 0, shown.output
     assert "gain" in shown.output and "flops 90%" in shown.output and re.search(r"[+-][0-9.]+ %", shown.output)
-    rows = json.loads(CliRunner().invoke(cli.commands, [*asked, "--json"], obj={}).output)["trials"]
+    rows = json.loads(CliRunner().invoke(main.commands, [*asked, "--json"], obj={}).output)["trials"]
     gain, cheap, small = rows
     assert gain["label"] == "gain" and gain["solved"] is None
     assert cheap["solved"]["mode"] == "flops" and cheap["solved"]["achieved"] <= cheap["solved"]["target"]
@@ -80,7 +82,7 @@ def test_a_file_beside_a_study_is_found_from_anywhere(tmp_path, monkeypatch):
 
 def test_a_mode_for_all_plain_budgets(tmp_path):
     (tmp_path / "s.yaml").write_text(STUDY.replace("./gain.py, ", "") + "budget_mode: memory\n")
-    assert [t.budget for t in load(tmp_path / "s.yaml").trials()] == ["flops 90%", "memory 2%"]
+    assert [t.budget for t in trials_of(load(tmp_path / "s.yaml"))] == ["flops 90%", "memory 2%"]
 
 
 @pytest.fixture
@@ -100,5 +102,5 @@ def plugin(tmp_path, monkeypatch):
 def test_entry_points_add_methods(plugin, capsys):
     assert "their_gain" in registry.names("methods") and "their_gain" not in registry.names("metrics")
     assert registry.find("methods", "their_gain").Method().turns == ()
-    assert cli.call(["list", "methods"]) == 0
+    assert main.call(["list", "methods"]) == 0
     assert "their_gain" in capsys.readouterr().out

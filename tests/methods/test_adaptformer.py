@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.weights import Source, shape
+from harness.model.weights import Source, shape
 from methods import adaptformer
 from methods.adapter import Bottleneck
 

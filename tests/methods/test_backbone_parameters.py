@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
+from harness.adaptation.method import make, trainable
+from harness.adaptation.probe import BASE, on_meta, sizes_of, small
 from harness.errors import UserError
-from harness.method import make, trainable
-from harness.probe import BASE, on_meta, sizes_of, small
 from methods import bitfit, full, full_image, full_text, head, layer_norm
 
 

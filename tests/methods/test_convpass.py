@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from harness.adaptation.method import make
 from harness.errors import UserError
-from harness.method import make
-from harness.weights import Source, shape
+from harness.model.weights import Source, shape
 from methods import convpass
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.weights import Source, shape
+from harness.model.weights import Source, shape
 from methods import coop
 from methods._tokens import Context, Own, Prompts
 

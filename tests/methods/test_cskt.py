@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from harness.method import trainable
-from harness.weights import Source, random, shape
+from harness.adaptation.method import trainable
+from harness.model.weights import Source, random, shape
 from methods import cskt
 
 

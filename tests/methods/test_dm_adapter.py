@@ -8,9 +8,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from harness.adaptation.method import extra_loss, trainable
 from harness.errors import UserError
-from harness.method import extra_loss, trainable
-from harness.weights import Source, shape
+from harness.model.weights import Source, shape
 from methods import dm_adapter
 from methods._mixture import Mixture, Router, balance
 from methods._tokens import Captions, Share

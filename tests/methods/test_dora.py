@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from harness.probe import BASE, attached, sizes_of
+from harness.adaptation.probe import BASE, attached, sizes_of
 from methods import dora, lora
 
 

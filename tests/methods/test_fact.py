@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 import torch
 
-from harness.clip import Backbone
+from harness.adaptation.method import trainable
+from harness.adaptation.probe import BASE, SMALL, attached, disturb, sizes_of
 from harness.errors import UserError
-from harness.method import trainable
-from harness.probe import BASE, SMALL, attached, disturb, sizes_of
+from harness.model.clip import Backbone
 from methods import fact
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.method import trainable
-from harness.probe import BASE, attached, on_meta, sizes_of, small
+from harness.adaptation.method import trainable
+from harness.adaptation.probe import BASE, attached, on_meta, sizes_of, small
 from methods import lora
 
 KV = {"targets": ("k", "v"), "scaling": "learned"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from harness.budget import parse, solve
-from harness.weights import Source, random, shape
+from harness.adaptation.budget import parse, solve
+from harness.model.weights import Source, random, shape
 from methods import adapter, mam, prefix
 
 

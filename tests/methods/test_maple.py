@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import torch
 
-from harness.budget import parse, solve
-from harness.method import trainable
-from harness.weights import Source, random, shape
+from harness.adaptation.budget import parse, solve
+from harness.adaptation.method import trainable
+from harness.model.weights import Source, random, shape
 from methods import maple
 
 

@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
+from harness.adaptation.method import make
 from harness.errors import UserError
-from harness.method import make
-from harness.weights import Source, shape
+from harness.model.weights import Source, shape
 from methods import mona
 
 

@@ -19,11 +19,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from harness import interaction
-from harness.clip import Backbone, Shape, TowerShape
-from harness.losses import sdm
-from harness.method import trainable
-from harness.weights import from_state
+from harness.adaptation.method import trainable
+from harness.model.clip import Backbone, Shape, TowerShape
+from harness.model.weights import from_state
+from harness.training import interaction
+from harness.training.losses import sdm
 from methods import union
 
 FOLDER = Path(__file__).parents[1] / "fixtures" / "oracle"
@@ -110,7 +110,7 @@ def outputs(backbone: Backbone) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(backbone: Backbone) -> Tensor:
-    return sdm(*outputs(backbone), arrays()["pids"], 0.02)
+    return sdm.loss(*outputs(backbone), arrays()["pids"], 0.02)
 
 
 def error(ours: Tensor, reference: Tensor) -> float:
@@ -137,7 +137,7 @@ def round_delta(backbone: Backbone) -> Backbone:
 def feature_errors(variant: str) -> dict[str, float]:
     backbone = attached(variant)
     image, text = outputs(backbone)
-    loss = sdm(image, text, arrays()["pids"], 0.02)
+    loss = sdm.loss(image, text, arrays()["pids"], 0.02)
     return {
         "image features": error(image, arrays()[f"{variant}/image_feat"]),
         "text features": error(text, arrays()[f"{variant}/text_feat"]),

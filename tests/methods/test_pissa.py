@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from harness.probe import BASE, attached, sizes_of, small
+from harness.adaptation.probe import BASE, attached, sizes_of, small
 from methods import lora, pissa
 
 

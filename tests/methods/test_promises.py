@@ -1,4 +1,4 @@
-"""The promises of `harness.promises`, asked of every file in `methods/`, and faults that each of them finds."""
+"""The promises of `harness/adaptation/promises.py`, asked of every file in `methods/`, and faults that each finds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from harness import promises, registry
-from harness.method import options
-from harness.probe import SMALL, Broken, Case
+from harness import registry
+from harness.adaptation import promises
+from harness.adaptation.method import options
+from harness.adaptation.probe import SMALL, Broken, Case
 from methods import lora
 
 # Options for methods that need them, and further settings worth the whole suite.

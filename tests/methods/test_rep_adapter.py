@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from harness.budget import parse, solve
+from harness.adaptation.budget import parse, solve
+from harness.adaptation.method import merge, trainable
 from harness.errors import UserError
-from harness.method import merge, trainable
-from harness.weights import Source, shape
+from harness.model.weights import Source, shape
 from methods import lora, rep_adapter, union
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from harness.method import merge, trainable
-from harness.probe import BASE, attached, disturb, sizes_of, small
+from harness.adaptation.method import merge, trainable
+from harness.adaptation.probe import BASE, attached, disturb, sizes_of, small
 from methods import ssf
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.budget import parse, solve
+from harness.adaptation.budget import parse, solve
+from harness.adaptation.method import limits_of, sizes, trainable
 from harness.errors import UserError
-from harness.method import limits_of, sizes, trainable
-from harness.weights import Source, random, shape
+from harness.model.weights import Source, random, shape
 from methods import lora, prefix, union
 
 

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from harness.method import trainable
-from harness.weights import random
+from harness.adaptation.method import trainable
+from harness.model.weights import random
 from methods import adapter, lora, prefix, unipelt
 from methods._tokens import Captions, Share
 

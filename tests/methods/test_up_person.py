@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.method import trainable
-from harness.probe import BASE, LARGE, attached, on_meta, sizes_of
+from harness.adaptation.method import trainable
+from harness.adaptation.probe import BASE, LARGE, attached, on_meta, sizes_of
 from methods import l_adapter, prefix, s_prefix, union, up_person
 
 

@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from harness.method import state, trainable
-from harness.probe import BASE, attached, sizes_of
+from harness.adaptation.method import state, trainable
+from harness.adaptation.probe import BASE, attached, sizes_of
 from methods import vera
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from harness.weights import Source, random, shape
+from harness.model.weights import Source, random, shape
 from methods import vpt
 
 

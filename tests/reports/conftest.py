@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import schema
-from harness.store import Results
+from harness.store import schema
+from harness.store.store import Results
 
 BASE = 149_617_664
 PLACES = {"synth_cuhk": (60, 6, 3, 0.0), "synth_icfg": (40, 10, 18, -9.0), "synth_rstp": (30, 10, 5, -12.0)}

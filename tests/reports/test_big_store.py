@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from harness import parallel
-from harness.store import Record, Store
+from harness.store.store import Record, Store
 
 METHODS = [f"method_{k}" for k in range(33)]
 BUDGETS = ("0.1%", "0.2%", "0.3%", "0.5%", "0.8%", "1%", "2%", "3%", "5%", "8%")

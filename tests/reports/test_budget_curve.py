@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reports import palette, style
 from reports.cells import cells, home
+from reports.drawing import palette, style
 from reports.figures import budget_curve, budget_curve_map
 from reports.figures.budget_curve import backbone_parameters, pareto
 

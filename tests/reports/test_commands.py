@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from harness import cli
-from harness.store import Record, Store
+from harness.cli import main
+from harness.store.store import Record, Store
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def call(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def run(*args: str) -> tuple[int, str, str]:
-        code = cli.call(list(args))
+        code = main.call(list(args))
         return code, *capsys.readouterr()
 
     return run

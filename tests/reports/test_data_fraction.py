@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from reports import style
 from reports.cells import cells, home
+from reports.drawing import style
 from reports.figures import data_fraction as figure
 from reports.figures import hyper_lines
 from reports.tables import data_fraction as table

@@ -12,8 +12,9 @@ from matplotlib.text import Text
 from PIL import Image
 
 from harness import registry
-from reports import artists, inspected, palette, style
+from reports import inspected
 from reports.cells import cells, home
+from reports.drawing import artists, palette, style
 
 FIGURES = registry.names("figures")
 

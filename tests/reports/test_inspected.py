@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from harness.errors import DataError
-from reports import inspected, style
+from reports import inspected
+from reports.drawing import style
+from reports.drawing.palette import GREEN, VERMILLION
 from reports.figures import attention, retrieval_gallery, tsne
 from reports.page import report
-from reports.palette import GREEN, VERMILLION
 
 
 def test_right_and_wrong_differ_in_colour_dash_and_shape(inspection):

@@ -25,13 +25,13 @@ def wide(columns: int, rows: int, group: str = "") -> Table:
 
 
 def test_a_narrow_table_stays_in_its_column_and_a_wide_one_takes_the_page():
-    assert r"\begin{table}[t]" in wide(3, 2).latex()
-    assert r"\begin{table*}[t]" in wide(7, 2).latex()
-    assert wide(7, 2).latex().count("tabular}{") == 1
+    assert r"\begin{table}[t]" in latex.write(wide(3, 2))
+    assert r"\begin{table*}[t]" in latex.write(wide(7, 2))
+    assert latex.write(wide(7, 2)).count("tabular}{") == 1
 
 
 def test_what_is_wider_than_the_page_becomes_panels_that_name_their_rows():
-    text = wide(21, 4, "Place ").latex()
+    text = latex.write(wide(21, 4, "Place "))
     panels = re.findall(r"\\begin\{tabular\}\{@\{\}(.*?)@\{\}\}(.*?)\\end\{tabular\}", text, re.DOTALL)
     assert len(panels) > 1 and text.count(r"\begin{table*}") == 1
     assert sum(len(align) - 2 for align, _ in panels) == 21
@@ -43,7 +43,7 @@ def test_what_is_wider_than_the_page_becomes_panels_that_name_their_rows():
 
 def test_what_is_longer_than_a_page_goes_on_in_further_floats():
     table = wide(2, 120)
-    text = table.latex()
+    text = latex.write(table)
     floats = re.findall(r"\\begin\{table\}(.*?)\\end\{table\}", text, re.DOTALL)
     assert len(floats) == 3
     assert re.findall(r"method \d+", text) == [f"method {k}" for k in range(120)]
@@ -71,7 +71,7 @@ def test_every_table_compiles_and_fits_a_page_of_two_columns(name, results, maki
     if name == "data_fraction":
         shares = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
         study = making(seeds=2, methods=("lora", "full"), budgets=("1%",), fractions=shares, cross=False, holes=False)
-    text = registry.find("tables", name).draw(study).latex()
+    text = latex.write(registry.find("tables", name).draw(study))
     (tmp_path / "t.tex").write_text(f"{HEAD}{text}\n\\clearpage x\\end{{document}}\n")
     flags = ["-interaction=nonstopmode", "-halt-on-error"] if LATEX.endswith("pdflatex") else ["--keep-logs"]
     done = subprocess.run([LATEX, *flags, "t.tex"], cwd=tmp_path, capture_output=True, text=True, timeout=240)

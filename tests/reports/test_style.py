@@ -8,7 +8,7 @@ import matplotlib
 import pytest
 
 from harness.errors import UserError
-from reports import palette, shades, style
+from reports.drawing import palette, shades, style
 
 
 def test_known_methods_keep_their_look_whatever_else_is_there():

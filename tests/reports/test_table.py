@@ -36,7 +36,7 @@ TABLE = Table(
 
 
 def test_latex():
-    text = TABLE.latex()
+    text = latex.write(TABLE)
     assert r"a\_b & \textbf{74.17}{\scriptsize$\pm$0.20} & \underline{60.00}\textsuperscript{$\approx$} & 3 \\" in text
     assert r"50\% $|$ c & infeasible & -- & 149,617,664 \\" in text
     assert r" & \multicolumn{2}{c}{One} &  \\" in text
@@ -94,7 +94,7 @@ def test_every_table_is_well_formed(name, results, making):
         study = making(seeds=2, methods=("lora",), budgets=("1%",), fractions=(0.1, 1.0), cross=False, holes=False)
     assert module.applies(study)
     table = module.draw(study)
-    text = table.latex()
+    text = latex.write(table)
     assert text.isascii(), re.findall(r"[^\x00-\x7f]", text)
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
     check_panels(text, table)

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli, registry, spec, trial
-from harness.commands import shared
-from harness.store import Store
-from harness.weights import Source, random, shape
+from harness import registry
+from harness.cli import main, shared
+from harness.model.weights import Source, random, shape
+from harness.store.store import Store
+from harness.study.grid import trials as trials_of
+from harness.study.reading import load
+from harness.trial import resolve
+from harness.trial import run as running
 
 ROOT = Path(__file__).parents[2] / "studies"
 NAMES = [p.relative_to(ROOT).with_suffix("").as_posix() for p in sorted(ROOT.rglob("*.yaml"))]
@@ -33,7 +37,7 @@ def head(name: str) -> str:
 def plan(name: str, data: Path, capsys, *more: str) -> dict:
     """`upbench plan`, with a batch that the drawn sets can fill."""
     places = ["--data", str(data), "--store", str(data / "store")]
-    assert cli.call(["plan", name, *places, "--json", "--no-probe", "--set", "recipe.batch=1", *more]) == 0
+    assert main.call(["plan", name, *places, "--json", "--no-probe", "--set", "recipe.batch=1", *more]) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -45,7 +49,7 @@ def test_the_studies_of_the_papers_are_there():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_head_and_name(name):
-    text, study = head(name), spec.load(ROOT / f"{name}.yaml")
+    text, study = head(name), load(ROOT / f"{name}.yaml")
     assert all(re.search(rf"^# {word}", text, re.M) for word in ("Question:", "Command:", "Cost:", "Expect:"))
     assert study.name == name.replace("/", "-") and study.question.endswith("?")
     assert shared.find_study(name) == shared.find_study(study.name)
@@ -85,7 +89,7 @@ def test_settings_of_the_main_table_are_the_published_ones(licensed, capsys):
     assert (recipe["lr"], recipe["eps"], recipe["epochs"]) == (1e-3, 1e-3, 60)
     assert (recipe["losses"], recipe["temperature"], recipe["weight_decay"]) == (["sdm"], 0.02, 4e-5)
     assert len(rows) == 57 and len({row["id"] for row in rows}) == 57
-    batches = {t.label: t.recipe.batch for t in spec.load(ROOT / "up_person/main_table.yaml").trials()}
+    batches = {t.label: t.recipe.batch for t in trials_of(load(ROOT / "up_person/main_table.yaml"))}
     assert batches["up_person"] == batches["cskt"] == batches["dm_adapter"] == 128 and batches["full, SDM"] == 64
 
 
@@ -97,13 +101,13 @@ def test_a_larger_backbone_has_the_computed_size(licensed, capsys):
 
 def test_heads_of_irra_have_the_published_size():
     whole = shape(Source("ViT-B-16", "openai", (384, 128)))
-    extra = trial.heads.parameters(("sdm", "id", "mlm"), 512, 11_003, whole.text.vocabulary, 4)
+    extra = resolve.heads.parameters(("sdm", "id", "mlm"), 512, 11_003, whole.text.vocabulary, 4)
     assert whole.parameters + sum(extra.values()) == 194_535_419
 
 
 def test_each_trap_changes_what_it_names():
-    study = spec.load(ROOT / "recipe_traps.yaml")
-    trials = {t.label: t for t in study.trials() if t.seed == 0}
+    study = load(ROOT / "recipe_traps.yaml")
+    trials = {t.label: t for t in trials_of(study) if t.seed == 0}
     base = trials["as in the paper"]
 
     def differs(label: str) -> dict:
@@ -125,7 +129,7 @@ def test_each_trap_changes_what_it_names():
 
 
 def test_the_curve_has_every_method_that_scales():
-    study = spec.load(ROOT / "budget_curve.yaml")
+    study = load(ROOT / "budget_curve.yaml")
     scales = {n for n in registry.names("methods") if n != "union" and registry.find("methods", n).Method.turns}
     assert scales <= {entry.method for entry in study.methods if entry.budgets is None}
     assert (study.budgets[0], study.budgets[-1]) == ("0.05%", "20%")
@@ -165,10 +169,10 @@ def chosen(resolved: list[dict]) -> list[dict]:
 @pytest.mark.parametrize("name", REAL)
 def test_one_epoch_of_each_variant(name, licensed, tmp_path):
     study = shared.load(name, {**SMALL, **FEWER.get(name, {})})
-    resolved = [trial.resolve(one, licensed).as_dict() for one in study.trials()]
+    resolved = [resolve.resolve(one, licensed).as_dict() for one in trials_of(study)]
     picked, began = chosen(resolved), time.perf_counter()
     for one in picked:
-        trial.run(one, tmp_path, licensed)
+        running.run(one, tmp_path, licensed)
     store = Store(tmp_path)
     store.declare(study.name, study.document, [shared.declared(one) for one in picked], study.question)
     found = store.read(study.name)
@@ -176,7 +180,7 @@ def test_one_epoch_of_each_variant(name, licensed, tmp_path):
     assert bad.empty, bad[["label", "status", "reason"]].to_string()
     trained = found.trials[(found.trials["trained"] > 0) & (found.trials["status"] == "ok")]
     assert (trained["steps"] >= 1).all()
-    assert cli.call(["report", study.name, "--store", str(tmp_path), "--out", str(tmp_path / "page")]) == 0
+    assert main.call(["report", study.name, "--store", str(tmp_path), "--out", str(tmp_path / "page")]) == 0
     print(f"\n{name}: {len(picked)} of {len(resolved)} trials in {time.perf_counter() - began:.0f} s")
 
 
@@ -186,7 +190,7 @@ def test_one_epoch_at_the_real_size(licensed, tmp_path):
     """ViT-B/16 at 384x128 with random weights in open_clip's file format, eight captions, through the command line."""
     from safetensors.torch import save_file
 
-    from harness.naming import theirs
+    from harness.model.names import theirs
 
     sizes = shape(Source("ViT-B-16", None))
     file = tmp_path / "random.safetensors"
@@ -199,7 +203,7 @@ def test_one_epoch_at_the_real_size(licensed, tmp_path):
     began = time.perf_counter()
     store = str(tmp_path / "store")
     assert (
-        cli.call(
+        main.call(
             ["run", "up_person/main_table", "--executor", "serial", "--data", str(licensed), "--store", store, *args]
         )
         == 0

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.datasets.synthetic.camera import Look
-from harness.datasets.synthetic.captions import Writing
-from harness.datasets.synthetic.scene import PLACES
+from harness.datasets.synthetic.picture.camera import Look
+from harness.datasets.synthetic.picture.scene import PLACES
+from harness.datasets.synthetic.text.captions import Writing
 
 SIZES = ("tiny", "demo", "standard")
 

@@ -15,16 +15,16 @@ import PIL
 from filelock import FileLock
 
 from harness.datasets.synthetic import VERSION
-from harness.datasets.synthetic.camera import camera, nearest_colour
-from harness.datasets.synthetic.captions import stated
 from harness.datasets.synthetic.domains import DOMAINS, SIZES, Domain
-from harness.datasets.synthetic.draw import Wardrobe, picture
 from harness.datasets.synthetic.families import population
 from harness.datasets.synthetic.layouts import LAYOUTS
 from harness.datasets.synthetic.people import Person, as_facts
-from harness.datasets.synthetic.scene import backdrop
+from harness.datasets.synthetic.picture.camera import camera, nearest_colour
+from harness.datasets.synthetic.picture.draw import Wardrobe, picture
+from harness.datasets.synthetic.picture.scene import backdrop
 from harness.datasets.synthetic.streams import between, shuffled, stream, weighted
-from harness.datasets.synthetic.styles import caption
+from harness.datasets.synthetic.text.captions import stated
+from harness.datasets.synthetic.text.styles import caption
 from harness.datasets.synthetic.view import shoot, visible
 from harness.errors import UserError, nearest
 

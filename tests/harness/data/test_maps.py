@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli, material
-from harness.weights import Source
+from harness.cli import main
+from harness.model.weights import Source
+from harness.trial import splits
 
 TINY = {"dataset": "synth_cuhk", "options": {"size": "tiny", "fraction": "50%"}}
 
@@ -25,11 +26,11 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_reading_a_split_for_a_trial_leaves_the_maps(data):
     assert not (data / ".cache").exists()
-    material.part(TINY, data, "test", Source("tiny"))
+    splits.part(TINY, data, "test", Source("tiny"))
     (folder,) = (data / ".cache/maps").iterdir()
-    assert folder.name == f"synth_cuhk-{material.identity(TINY, data)}"
+    assert folder.name == f"synth_cuhk-{splits.identity(TINY, data)}"
     assert len(list(folder.iterdir())) == 9
-    for name, split in material.splits(TINY, data).items():
+    for name, split in splits.splits(TINY, data).items():
         persons, images, captions = (table(folder / f"{name}_{k}.csv") for k in ("identities", "images", "captions"))
         assert [row["identity"] for row in persons] == list(split.persons)
         assert [row["path"] for row in images] == list(split.images)
@@ -48,14 +49,14 @@ def test_reading_a_split_for_a_trial_leaves_the_maps(data):
 
 def test_numbers_and_names_of_a_cut_split_differ(data):
     """A map that only counted would pass for whole splits numbered from 1."""
-    folder = material.maps(TINY, data)
+    folder = splits.maps(TINY, data)
     names = [row["identity"] for row in table(folder / "test_identities.csv")]
-    assert names == list(material.splits(TINY, data)["test"].persons) and names[0] != "0" != names[1]
+    assert names == list(splits.splits(TINY, data)["test"].persons) and names[0] != "0" != names[1]
 
 
 def test_the_command_says_where_they_are(data, capsys):
-    assert cli.call(["data", "map", "synth_cuhk", "--data", str(data), "--set", "size=tiny"]) == 0
+    assert main.call(["data", "map", "synth_cuhk", "--data", str(data), "--set", "size=tiny"]) == 0
     folder = Path(capsys.readouterr().out.strip())
     assert (folder / "train_identities.csv").is_file()
-    assert cli.call(["data", "map", "cuhk_pedes", "--root", "nowhere", "--data", str(data)]) == 4
+    assert main.call(["data", "map", "cuhk_pedes", "--root", "nowhere", "--data", str(data)]) == 4
     assert "no such folder" in capsys.readouterr().err

@@ -11,8 +11,8 @@ from harness.datasets.synthetic import oracle, write
 from harness.datasets.synthetic.domains import DOMAINS
 from harness.datasets.synthetic.families import distance, population
 from harness.datasets.synthetic.people import COLOURS, HAIR_COLOURS, SLOTS, WEIGHTS, Person
+from harness.datasets.synthetic.text.words import LEXICON, STYLES
 from harness.datasets.synthetic.view import Shot, visible
-from harness.datasets.synthetic.words import LEXICON, STYLES
 
 NAMES = ("broad", "cuhk", "icfg", "rstp")
 
@@ -93,9 +93,9 @@ def test_every_value_has_words_in_every_style():
 
 def test_words_of_the_domains_occur_in_broad():
     """Transfer must be possible: nearly all words of the narrow domains occur, if rarely, in the broad one."""
-    from harness.datasets.synthetic.captions import stated
     from harness.datasets.synthetic.streams import stream
-    from harness.datasets.synthetic.styles import caption
+    from harness.datasets.synthetic.text.captions import stated
+    from harness.datasets.synthetic.text.styles import caption
     from harness.datasets.synthetic.view import shoot
 
     def vocabulary(name: str, count: int) -> set[str]:

@@ -1,0 +1,226 @@
+"""What every method is: options, an attachment to a frozen backbone, and a closed form of its trainable parameters.
+
+A method is a file in `methods/` with a class `Method`, decorated by `options`: a frozen dataclass whose fields are the
+options. Options are checked against their types and `Field` bounds when a method is made, so a study with a wrong
+option is refused before anything is trained.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import MISSING, asdict, fields, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import torch
+from pydantic import ConfigDict, ValidationError
+from pydantic.dataclasses import dataclass
+from torch import Tensor, nn
+
+from harness.errors import UserError, nearest
+from harness.model.clip import Backbone, Block, Shape, Tower, TowerShape
+
+Towers = Literal["both", "image", "text"]
+Depth = int | tuple[int, ...] | None  # first n blocks, last -n blocks, a list of block indices, or all
+
+options = functools.partial(dataclass, frozen=True, config=ConfigDict(extra="forbid", strict=True))
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A way of transferring a frozen backbone.
+
+    Attributes:
+        reference: Address of the paper.
+        identity: Whether the backbone's outputs are unchanged right after `attach`.
+        turns: The integer options that a budget scales together; empty for a method of fixed size.
+        adds: Whether trained parameters come on top of the backbone's own.
+
+    A method may also declare, for trained parameters by the end of their name, why they have no gradient: `late` at the
+    start only (factors of a zero), `inert` ever (the softmax ignores a bias on all keys). See `promises.py`.
+    """
+
+    reference: ClassVar[str]
+    identity: ClassVar[bool]
+    turns: ClassVar[tuple[str, ...]]
+    adds: ClassVar[bool]
+
+    def attach(self, backbone: Backbone) -> None:
+        """Put the method's modules at their sites, or unfreeze parameters of the backbone."""
+
+    def parameters(self, shape: Shape) -> int:
+        """Trainable parameters on a backbone of this shape, in closed form."""
+
+
+def make(module: ModuleType, given: Mapping[str, Any] | None = None, where: str | None = None) -> Method:
+    """The module's `Method` with these options.
+
+    Raises:
+        UserError: unknown option or wrong value; every fault of the mapping is named in one message.
+    """
+    kind = module.Method
+    given = {key: _frozen(value) for key, value in (given or {}).items()}
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        known = [field.name for field in fields(kind)]
+        faults = []
+        for fault in error.errors():
+            key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "tuple[")))
+            if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+                near = nearest(key, known)
+                faults.append(f"unknown option '{key}'" + (f" (did you mean {near}?)" if near else ""))
+            else:
+                faults.append(f"{key}: {fault['msg'].lower()}, got {fault['input']!r}")
+        name = Path(module.__file__).stem
+        raise UserError(
+            f"method {name}: " + "; ".join(dict.fromkeys(faults)), where, f"options {', '.join(known)}"
+        ) from error
+
+
+def _frozen(value: Any) -> Any:
+    """YAML's lists as tuples, so that options are values."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def written_out(method: Method) -> dict[str, Any]:
+    """Every option with its value, defaults included, as JSON has it."""
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(method).items()}
+
+
+def defaults(kind: type) -> dict[str, Any]:
+    """The options of a method that have a default."""
+    return {
+        f.name: f.default if f.default is not MISSING else f.default_factory()
+        for f in fields(kind)
+        if f.default is not MISSING or f.default_factory is not MISSING
+    }
+
+
+def sized(method: Method, shape: Shape, factor: float) -> Method:
+    """The method with every option in `turns` multiplied by `factor`, rounded, at least 1 and within its limits.
+
+    A method may say how with `resized(shape, factor)`; `bases(shape)` gives values for options that are None, and
+    `limits(shape)` upper bounds.
+    """
+    if hasattr(method, "resized"):
+        return method.resized(shape, factor)
+    bases, limits = sizes(method, shape), limits_of(method, shape)
+    return replace(
+        method,
+        **{name: max(1, min(round(base * factor), limits.get(name, sys.maxsize))) for name, base in bases.items()},
+    )
+
+
+def sizes(method: Method, shape: Shape) -> dict[str, int]:
+    """The options that a budget turns, with their values on a backbone of this shape."""
+    bases = method.bases(shape) if hasattr(method, "bases") else {}
+    return {name: bases[name] if name in bases else getattr(method, name) for name in method.turns}
+
+
+def limits_of(method: Method, shape: Shape) -> dict[str, int]:
+    """Upper bounds of the options that a budget turns, where there are any."""
+    return method.limits(shape) if hasattr(method, "limits") else {}
+
+
+def extra_loss(backbone: nn.Module) -> Tensor | None:
+    """Sum of what modules of a method add to the training loss, or None when none does.
+
+    A module adds a scalar by a method `extra_loss() -> Tensor | None`, called once after each forward pass.
+    """
+    parts = [part for m in backbone.modules() if hasattr(m, "extra_loss") and (part := m.extra_loss()) is not None]
+    return sum(parts) if parts else None
+
+
+def full_precision(like: Tensor) -> AbstractContextManager:
+    """Autocast off on the device of `like`, where that device has autocast."""
+    kind = like.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
+
+
+# Choosing blocks ----------------------------------------------------------------------------------------------------
+
+
+def layers(depth: Depth, count: int) -> tuple[int, ...]:
+    """Block indices of a tower of `count` blocks that `depth` names.
+
+    Raises:
+        UserError: more blocks than there are.
+    """
+    if depth is None:
+        return tuple(range(count))
+    chosen = (
+        tuple(depth)
+        if isinstance(depth, Sequence)
+        else tuple(range(count)[:depth] if depth >= 0 else range(count)[depth:])
+    )
+    if (isinstance(depth, int) and abs(depth) > count) or any(not 0 <= index < count for index in chosen):
+        raise UserError(f"depth {depth} names blocks beyond the tower's {count}", "depth", f"at most {count} blocks")
+    return chosen
+
+
+def towers(shape: Shape, which: Towers) -> Iterator[TowerShape]:
+    """Shapes of the chosen towers."""
+    return (tower for tower in shape.towers if which in ("both", tower.name))
+
+
+def blocks(backbone: Backbone, which: Towers, depth: Depth = None) -> Iterator[tuple[Tower, Block]]:
+    """The chosen blocks with their towers."""
+    for tower in backbone.towers:
+        if which in ("both", tower.name):
+            for index in layers(depth, len(tower.blocks)):
+                yield tower, tower.blocks[index]
+
+
+def scaled_width(width: int, tower: TowerShape, shape: Shape) -> int:
+    """A bottleneck of `width` in the wider tower, in proportion (and at least 1) in a narrower one."""
+    return max(1, round(width * tower.width / max(t.width for t in shape.towers)))
+
+
+# What was trained ---------------------------------------------------------------------------------------------------
+
+
+def trainable(backbone: nn.Module) -> dict[str, nn.Parameter]:
+    """Trained parameters by name."""
+    return {name: p for name, p in backbone.named_parameters() if p.requires_grad}
+
+
+def state(backbone: nn.Module) -> dict[str, Tensor]:
+    """A copy on the CPU of what was trained, and of nothing else."""
+    return {name: p.detach().to("cpu", copy=True) for name, p in trainable(backbone).items()}
+
+
+def restore(backbone: nn.Module, saved: Mapping[str, Tensor]) -> None:
+    """Put saved parameters back into a backbone with the same method attached.
+
+    Raises:
+        UserError: other names or shapes; nothing is loaded then.
+    """
+    own = trainable(backbone)
+    wrong = [f"missing {n}" for n in own if n not in saved] + [f"unexpected {n}" for n in saved if n not in own]
+    wrong += [
+        f"{n} is {tuple(saved[n].shape)}, not {tuple(p.shape)}"
+        for n, p in own.items()
+        if n in saved and saved[n].shape != p.shape
+    ]
+    if wrong:
+        raise UserError(f"saved parameters do not fit the method: {'; '.join(wrong[:3])} ({len(wrong)} in all)")
+    with torch.no_grad():
+        for name, parameter in own.items():
+            parameter.copy_(saved[name])
+
+
+def merge(backbone: nn.Module) -> int:
+    """Fold every outermost module that has `merged()` into a plain layer; returns how many were folded."""
+    folded: list[str] = []
+    for name, module in list(backbone.named_modules()):
+        # a wrapper folds what it wraps
+        if hasattr(module, "merged") and not name.startswith(tuple(f"{outer}." for outer in folded)):
+            parent, _, last = name.rpartition(".")
+            setattr(backbone.get_submodule(parent), last, module.merged())
+            folded.append(name)
+    return len(folded)

@@ -1,0 +1,138 @@
+"""Pre-train the small CLIP that ships with the harness: `python -m harness.backbones.pretrain`.
+
+The broad synthetic domain stands in for web data; the loss is CLIP's own, symmetric cross-entropy over the pairs of a
+batch with a learned temperature (Radford et al. 2021). The result is a folder in open_clip's `local-dir` layout, with
+open_clip's parameter names, the cut vocabulary, and the training log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+from harness.model.clip import Backbone, Shape
+from harness.model.names import theirs
+from harness.model.tokenizer import cut
+from harness.model.weights import SHIPPED, Source, load, random, shape
+from harness.training.recipe import Recipe
+from harness.trial import splits
+from harness.trial.loader import Loader
+
+CONFIG = {
+    "embed_dim": 96,
+    "vision_cfg": {"image_size": [96, 32], "layers": 4, "width": 128, "head_width": 32, "patch_size": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 0, "width": 96, "heads": 3, "layers": 3},
+    "quick_gelu": True,
+}
+DOMAINS = {"synth_cuhk": {}, "synth_icfg": {}, "synth_rstp": {}}  # whose captions join the vocabulary, with options
+
+
+def write(folder: Path, backbone: Backbone, config: dict, vocabulary: tuple[int, ...], scale: float, log: dict) -> None:
+    """The folder in open_clip's `local-dir` layout."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(theirs(backbone.state_dict(), scale), folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": config, "preprocess_cfg": {}}, indent=1) + "\n"
+    )
+    (folder / "vocabulary.json").write_text(json.dumps(vocabulary) + "\n")
+    digest = hashlib.sha256((folder / "open_clip_model.safetensors").read_bytes()).hexdigest()
+    (folder / "training.json").write_text(json.dumps({**log, "sha256": digest}, indent=1) + "\n")
+
+
+def pretrain(folder: Path, data: Path, epochs: int, batch: int, lr: float, seed: int, size: str) -> None:
+    """Train from a random start on the broad domain; prints and keeps a log per epoch."""
+    broad = {"dataset": "synth_broad", "options": {"size": size}}
+    captions = {c for s in splits.splits(broad, data).values() for c in s.captions}
+    for name, options in DOMAINS.items():
+        for part in splits.splits({"dataset": name, "options": options}, data).values():
+            captions.update(part.captions)
+    vocabulary = cut(sorted(captions))
+    config = {**CONFIG, "text_cfg": {**CONFIG["text_cfg"], "vocab_size": len(vocabulary) + 3}}
+    write(folder, random(_sizes(folder, config)), config, vocabulary, 0.0, {})
+    source = Source(str(folder))
+    backbone = random(shape(source), seed).requires_grad_(True)
+    scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+    recipe = Recipe(name="pretrain", epochs=epochs, batch=batch, lr=lr, augmentation="flip")
+    loader = Loader(source, recipe, seed, torch.device("cpu"))
+    part = splits.part(broad, data, "train", source)
+    batches, steps = loader.batches(part)
+    decay = [p for p in backbone.parameters() if p.ndim > 1]
+    plain = [p for p in backbone.parameters() if p.ndim <= 1]
+    adam = torch.optim.AdamW([{"params": decay, "weight_decay": 0.1}, {"params": [*plain, scale], "weight_decay": 0.0}])
+    log, began = [], time.perf_counter()
+    for epoch in range(epochs):
+        total = 0.0
+        for index, chunk in enumerate(batches(epoch)):
+            done = epoch + index / steps
+            rate = lr * min(done / 2, 0.5 * (1 + math.cos(math.pi * done / epochs)))
+            for group in adam.param_groups:
+                group["lr"] = rate
+            images, ids = loader.prepare(chunk, epoch)
+            image, text = (F.normalize(f, dim=-1) for f in (backbone.image(images), backbone.text(ids)))
+            logits = scale.exp() * image @ text.T
+            pairs = torch.arange(len(image))
+            loss = (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.T, pairs)) / 2
+            adam.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(backbone.parameters(), 1.0)
+            adam.step()
+            with torch.no_grad():
+                scale.clamp_(max=math.log(100))
+            total += float(loss.detach())
+        val = loader.evaluate(backbone, splits.part(broad, data, "val", source))[0].values["R1"]
+        log.append({"epoch": epoch + 1, "loss": round(total / steps, 4), "val_R1": round(val, 2)})
+        seconds = time.perf_counter() - began
+        print(f"epoch {epoch + 1}/{epochs}  loss {total / steps:.3f}  val R1 {val:.1f}  {seconds:.0f} s", flush=True)
+    settings = {
+        "size": size,
+        "epochs": epochs,
+        "batch": batch,
+        "lr": lr,
+        "seed": seed,
+        "threads": torch.get_num_threads(),
+    }
+    data_hash = splits.identity(broad, data)
+    write(
+        folder,
+        backbone,
+        config,
+        vocabulary,
+        float(scale.detach()),
+        {
+            "command": "python -m harness.backbones.pretrain",
+            "settings": settings,
+            "data": data_hash,
+            "torch": torch.__version__,
+            "log": log,
+        },
+    )
+    load(source)
+
+
+def _sizes(folder: Path, config: dict) -> Shape:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    return shape(Source(str(folder)))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=SHIPPED / "tiny")
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--size", default="standard")
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    pretrain(given.out, given.data, given.epochs, given.batch, given.lr, given.seed, given.size)

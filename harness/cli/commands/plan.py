@@ -1,0 +1,179 @@
+"""`upbench plan`: a study's trials, solved budgets, and what is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from harness.cli import shared
+from harness.execution.progress import clock
+
+
+@click.command("plan")
+@click.argument("study")
+@shared.store_option
+@shared.data_option
+@shared.set_option
+@shared.seeds_option
+@click.option("--workers", type=click.IntRange(min=1), help="trials side by side; default one per core or GPU")
+@click.option("--no-probe", is_flag=True, help="do not measure a few steps to tell time, memory and disk")
+@shared.json_option
+def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> None:
+    """Show the trials of STUDY with their solved budgets, which are done, and what the others will cost.
+
+    Trains nothing but a few steps of each method, once on a machine.
+    """
+    from harness.store.store import Store
+    from harness.study import grid
+
+    asked = shared.load(study, shared.assignments(settings, seeds))
+    results = Store(store)
+    laid = shared.lay_out(asked, data, results)
+    resolved, repeats = laid.trials, laid.repeats
+    done = results.done(trial["id"] for trial in resolved)
+    lacking = shared.lacking(resolved)
+    costs = None
+    if not no_probe:
+        from harness.execution import estimate
+
+        costs = estimate.estimate([trial for trial in resolved if trial["id"] not in done], data, workers)
+    rows = [
+        {
+            **shared.declared(trial),
+            "state": "done" if trial["id"] in done else "to run" if trial["status"] == "ready" else trial["status"],
+            **{key: trial[key] for key in ("reason", "target", "trained", "total", "share")},
+            "solved": trial.get("budget"),
+        }
+        for trial in resolved
+    ]
+    if as_json:
+        known = {"study": asked.name, "question": asked.question, "repeats": repeats, "lacking": lacking}
+        known["searches"] = [_search(choice) for choice in laid.choices]
+        known["estimate"] = costs and vars(costs)
+        shared.say_json({**known, "trials": rows})
+        return
+    cells: dict[tuple, list[dict]] = {}
+    for row in rows:
+        if row["phase"] == "tuning":
+            continue
+        cells.setdefault((row["label"], row["budget"], row["dataset"], row["trained"]), []).append(row)
+    click.echo(f"{asked.name}: {asked.question}" if asked.question else asked.name)
+    if laid.choices:
+        _say_searches(laid.choices)
+    shared.say_table(
+        ("method", "budget", "data set", "trained", "share", "error", "seeds", "state"),
+        (
+            (
+                *(label, budget, dataset, f"{trained:,}", f"{100 * group[0]['share']:.3f} %"),
+                _error(group[0]["solved"]),
+                *(len(group), _states(group)),
+            )
+            for (label, budget, dataset, trained), group in cells.items()
+        ),
+        right=("trained", "share", "error", "seeds"),
+    )
+    for row in rows:
+        if row["solved"] and row["solved"]["mode"] != "params":
+            click.echo("error: achieved against target; flops are per pair in training, memory is bytes of a batch")
+            break
+    for line in dict.fromkeys(_infeasible(row) for row in rows if row["state"] != "waiting" and row["reason"]):
+        click.echo(line)
+    for index in grid.idle(asked):
+        click.echo(f"rule {index + 1} matches no trial: {asked.rules[index].when}")
+    counts = Counter(row["state"] for row in rows)
+    line = f"{len(rows)} trials: " + ", ".join(f"{n} {state}" for state, n in counts.items())
+    click.echo(line + (f"; {repeats} repeats of a trial dropped" if repeats else ""))
+    if costs:
+        _say_costs(costs)
+    for fault in lacking:
+        click.echo(f"before a run: {fault}; ids stay the same")
+
+
+def _infeasible(row: dict) -> str:
+    """Why a row will have no numbers, with the share that the nearest setting has."""
+    where = f"{row['label']} at {row['budget']}" if row["budget"] else row["label"]
+    near = f", {100 * row['share']:.3f} %" if row["solved"] and row["solved"]["mode"] == "params" else ""
+    return f"infeasible: {where}: {row['reason']}{near}"
+
+
+def _say_costs(costs) -> None:
+    """Time, memory and disk of what is to run."""
+    low, high = costs.seconds
+    unit, each = ("seconds", 1) if high < 120 else ("minutes", 60) if high < 7200 else ("hours", 3600)
+    digits = 0 if low / each >= 10 else 1
+    click.echo(
+        f"time: about {low / each:.{digits}f} to {high / each:.{digits}f} {unit} on {costs.workers} "
+        f"worker{'s' * (costs.workers > 1)}, the longest trial {clock(costs.longest)}"
+    )
+    memory = "not measured" if costs.memory is None else f"{_size(costs.memory)} for each worker's training at its peak"
+    click.echo(f"memory: {memory}")
+    click.echo(
+        f"disk: {_size(costs.disk)} of results ({_size(costs.disk / costs.trials)} a trial), checkpoints of up to "
+        f"{_size(costs.checkpoint)}, packed images {_size(costs.images)} once"
+    )
+    if costs.scaled:
+        click.echo(f"measured with a few pairs and scaled to the batch: {', '.join(costs.scaled)}")
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.1f} {unit}" if count < 10 and unit != "B" else f"{count:.0f} {unit}"
+        count /= 1000
+
+
+def _search(choice) -> dict:
+    """A search as JSON values."""
+    return {
+        "methods": choice.labels,
+        "budget": choice.budget,
+        "dataset": choice.dataset,
+        "done": len(choice.statuses) - choice.statuses.count(None),
+        "points": [
+            {"values": point, "val_R1": merit and merit[0], "val_mAP": merit and merit[1]}
+            for point, merit in zip(choice.points, choice.merits, strict=True)
+        ],
+        "chosen": choice.chosen,
+        "edges": choice.edges,
+        "trials": choice.ids,
+    }
+
+
+def _say_searches(choices) -> None:
+    """The first phase: what is tried on val for each method, and what was chosen."""
+    click.echo("first phase, on val alone, with seeds of its own:")
+    shared.say_table(
+        ("search", "budget", "data set", "points", "done", "chosen"),
+        (
+            (
+                *(", ".join(choice.labels), choice.budget, choice.dataset, len(choice.points)),
+                f"{len(choice.statuses) - choice.statuses.count(None)} of {len(choice.statuses)}",
+                _chosen(choice),
+            )
+            for choice in choices
+        ),
+        right=("points",),
+    )
+    click.echo("second phase, with the study's seeds:")
+
+
+def _chosen(choice) -> str | None:
+    if choice.open:
+        return "failed trials" if "failed" in choice.statuses else None
+    if choice.chosen is None:
+        return "no point has a score"
+    values = (
+        f"{k.rsplit('.', 1)[-1]} {v}" + " (edge)" * (k in choice.edges) for k, v in choice.points[choice.chosen].items()
+    )
+    return ", ".join(values)
+
+
+def _error(solved: dict | None) -> str | None:
+    """How far what was achieved is from the target."""
+    return f"{100 * (solved['achieved'] / solved['target'] - 1):+.2f} %" if solved and solved["target"] else None
+
+
+def _states(group: list[dict]) -> str:
+    counts = Counter(row["state"] for row in group)
+    return next(iter(counts)) if len(counts) == 1 else ", ".join(f"{n} {state}" for state, n in counts.items())

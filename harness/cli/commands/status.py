@@ -1,0 +1,114 @@
+"""`upbench status`: what is committed, and how runs went."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+
+from harness.cli import shared
+from harness.cli.commands.follow import follow
+from harness.cli.commands.run import overhead
+from harness.errors import UserError
+from harness.execution.progress import clock
+
+DEFINITION = "overhead = (wall - inside trials / workers) / wall; wall is the whole command, start to last line"
+
+
+@click.command("status")
+@click.argument("study", required=False)
+@click.option("--watch", is_flag=True, help="follow the run of STUDY until it is over")
+@click.option("--every", type=click.FloatRange(min=0.1), default=3.0, show_default=True, help="seconds between looks")
+@shared.store_option
+@shared.json_option
+def command(study, watch, every, store, as_json) -> None:
+    """Show what is committed of STUDY, or of all studies, and how the last run went."""
+    from harness.store.store import Store
+
+    results = Store(store)
+    if watch:
+        if not study or as_json:
+            raise UserError("--watch follows one study, on the screen", expected="upbench status STUDY --watch")
+        follow(results, study, every)
+    found = [_state(results, name) for name in ([study] if study else results.studies())]
+    if as_json:
+        shared.say_json(found[0] if study else found)
+    elif study:
+        _tell(found[0])
+    elif not found:
+        click.echo(f"no studies in {results.root}; start one with: upbench run studies/NAME.yaml")
+    else:
+        shared.say_table(
+            ("study", "done", "last run", "states"),
+            (
+                (
+                    state["study"],
+                    f"{sum(state['statuses'].values())} of {state['declared']}",
+                    clock(state["last_run"]["wall_seconds"]) if state["last_run"] else None,
+                    _counts(state["statuses"]),
+                )
+                for state in found
+            ),
+            right=("done", "last run"),
+        )
+
+
+def _state(results, name: str) -> dict:
+    read = results.read(name, ("trials",), tuning=True)
+    runs = results.runs(name)
+    last = {**runs[-1], "overhead": overhead(runs[-1])} if runs else None
+    failed = read.trials[read.trials["status"].isin(["failed", "oom", "diverged", "infeasible", "pruned"])]
+    return {
+        "study": name,
+        "question": read.study["question"],
+        "declared": len(read.study["trials"]),
+        "search": _phase(read, lambda phase: phase == "tuning"),
+        "main": _phase(read, lambda phase: phase != "tuning"),
+        "statuses": dict(Counter(read.trials["status"])),
+        "not_ok": failed[["id", "label", "budget", "seed", "status", "reason"]].to_dict("records"),
+        "missing": [{key: trial[key] for key in ("id", "label", "budget", "seed", "why")} for trial in read.missing],
+        "runs": len(runs),
+        "last_run": last,
+    }
+
+
+def _phase(read, belongs) -> dict:
+    """How many trials of a phase are declared, committed, and waiting for the other phase."""
+    own = [trial for trial in read.study["trials"] if belongs(trial.get("phase"))]
+    missing = {trial["id"] for trial in read.missing}
+    return {
+        "declared": len(own),
+        "done": sum(trial["id"] not in missing for trial in own),
+        "waiting": sum(trial.get("phase") == "waiting" for trial in own),
+    }
+
+
+def _tell(state: dict) -> None:
+    click.echo(f"{state['study']}: {state['question']}" if state["question"] else state["study"])
+    done = sum(state["statuses"].values())
+    click.echo(f"{done} of {state['declared']} trials committed: {_counts(state['statuses'])}")
+    if state["search"]["declared"]:
+        for name in ("search", "main"):
+            phase = state[name]
+            wait = f", {phase['waiting']} wait for the search" if phase["waiting"] else ""
+            click.echo(f"  {name}: {phase['done']} of {phase['declared']}{wait}")
+    for title, rows, column in (("not ok", state["not_ok"], "reason"), ("missing", state["missing"], "why")):
+        if rows:
+            click.echo(f"\n{title}:")
+            shared.say_table(
+                ("trial", "method", "budget", "seed", column),
+                ((r["id"][:6], r["label"], r["budget"], r["seed"], r[column] or r.get("status")) for r in rows[:20]),
+                right=("seed",),
+            )
+            if len(rows) > 20:
+                click.echo(f"and {len(rows) - 20} more; --json shows all")
+    if last := state["last_run"]:
+        click.echo(f"\nlast of {state['runs']} runs, {last['ended']}" + (" (stopped)" if last["stopped"] else ""))
+        click.echo(f"  wall time      {last['wall_seconds']:8.1f} s")
+        click.echo(f"  inside trials  {last['busy_seconds']:8.1f} s, summed over {last['workers']} workers")
+        click.echo(f"  overhead       {100 * last['overhead']:8.1f} %")
+        click.echo(f"  {DEFINITION}")
+
+
+def _counts(statuses: dict[str, int]) -> str:
+    return ", ".join(f"{n} {status}" for status, n in sorted(statuses.items(), key=lambda item: -item[1])) or "none"

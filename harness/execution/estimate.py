@@ -1,0 +1,171 @@
+"""What a study will cost: time, memory and disk, from a few real steps of each method on this device.
+
+`pilot.py` measures the steps. Trials of one method take the numbers of its largest setting; where a batch takes long,
+few pairs are measured and scaled to it, and that is said.
+
+A trial is: what it takes to begin, its steps, its looks at val, its one look at test. Left out: reading and packing of
+images the first time, start of worker processes, anything else that runs on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from harness import parallel
+from harness.execution.pilot import Probe, probe, source_of
+from harness.model.weights import pixels
+from harness.store.store import Record, Store
+from harness.trial import splits as data_splits
+
+CROWDED = 1.35  # trials side by side share memory and caches: allowance for the upper end
+SLACK = 0.9  # of the lower end
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the trials that are to run will cost.
+
+    Attributes:
+        trials, workers: How many, and side by side.
+        seconds: (low, high) for all of them on the workers.
+        longest: s of the longest trial.
+        memory: Peak bytes of the largest trial while training; None where it is not measured.
+        disk: Bytes that all of them add to the store, checkpoints left out.
+        checkpoint: Bytes of the largest checkpoint, of which two are kept while a trial runs.
+        images: Bytes of the packed images of their data sets, made once.
+        scaled: Methods whose probe is scaled from a smaller batch.
+    """
+
+    trials: int
+    workers: int
+    seconds: tuple[float, float]
+    longest: float
+    memory: int | None
+    disk: int
+    checkpoint: int
+    images: int
+    scaled: tuple[str, ...]
+
+
+def estimate(rows: Sequence[Mapping[str, Any]], data: str | Path, workers: int | None = None) -> Estimate | None:
+    """Cost of resolved trials that are still to run; None when there are none.
+
+    Args:
+        rows: As `Resolved.as_dict()` gives them, those of a search and those that wait for one too.
+        data: Folder of data sets; probes are kept below it.
+        workers: Trials side by side; default one per core or GPU.
+    """
+    rows = [row for row in rows if row["status"] in ("ready", "waiting")]
+    if not rows:
+        return None
+    largest: dict[str, Mapping] = {}
+    for row in rows:
+        key = _method(row)
+        if key not in largest or row["trained"] > largest[key]["trained"]:
+            largest[key] = row
+    probes = {key: probe(row, data) for key, row in largest.items()}
+    low, high = zip(*(_seconds(row, probes[_method(row)], data) for row in rows), strict=True)
+    gpu = any(row["trial"]["device"] == "cuda" for row in rows)
+    side = workers or ((torch.cuda.device_count() if gpu else parallel.processors()) or 1)
+    side = min(side, len(rows))
+    crowded = CROWDED if side > 1 else 1.0
+    # At the end some workers have nothing left to do while the last trial runs.
+    ragged = max(high) * (1 - 1 / side)
+    memories = [found.memory for found in probes.values() if found.memory is not None]
+    return Estimate(
+        trials=len(rows),
+        workers=side,
+        seconds=(SLACK * sum(low) / side, crowded * sum(high) / side + ragged),
+        longest=max(high),
+        memory=max(memories, default=None),
+        disk=sum(_bytes(row, data) for row in rows),
+        checkpoint=max(3 * 4 * row["trained"] + 4 * row["trained"] for row in rows),  # weights, two moments; the choice
+        images=_images(rows, data),
+        scaled=tuple(dict.fromkeys(row["trial"]["label"] for key, row in largest.items() if probes[key].scaled)),
+    )
+
+
+def _seconds(row: Mapping[str, Any], found: Probe, data: str | Path) -> tuple[float, float]:
+    """Of one trial, from its shortest and from its longest steps."""
+    trial, recipe = row["trial"], row["trial"]["recipe"]
+    splits = data_splits.splits(trial["dataset"], data)
+    steps = recipe["epochs"] * math.ceil(len(splits["train"].captions) / recipe["batch"])
+    chooses = trial["selection"] != "last"
+    looks = [splits["val"]] * (1 + math.ceil(recipe["epochs"] / recipe["evaluate_every"]) if chooses else 0)
+    if trial.get("phase") != "tuning":
+        others = [other for other in trial["evaluate_on"] if other != trial["dataset"]]
+        looks += [splits["test"], *(data_splits.splits(other, data)["test"] for other in others)]
+    encoded = sum(len(s.images) * found.image + len(s.captions) * found.caption for s in looks)
+    shortest, usual, longest = found.step
+    fixed = found.begin + encoded
+    return fixed + steps * (shortest + usual) / 2, fixed + steps * (usual + longest) / 2
+
+
+def _method(row: Mapping[str, Any]) -> str:
+    """What trials share whose cost is much the same: everything but size, rates, data and seed."""
+    trial = row["trial"]
+    recipe = {key: trial["recipe"][key] for key in ("batch", "losses", "precision", "augmentation", "checkpointing")}
+    return json.dumps([trial["method"], trial["backbone"], recipe, trial["device"], row["trained"] == 0])
+
+
+def _bytes(row: Mapping[str, Any], data: str | Path) -> int:
+    """Of a trial's shard in the store: what one query takes, times the queries of both directions."""
+    trial = row["trial"]
+    fixed, each = _shard()
+    if trial.get("phase") == "tuning":
+        return fixed
+    others = [other for other in trial["evaluate_on"] if other != trial["dataset"]]
+    tests = [data_splits.splits(of, data)["test"] for of in (trial["dataset"], *others)]
+    return fixed + round(each * sum(len(test.captions) + len(test.images) for test in tests))
+
+
+def _shard() -> tuple[int, float]:
+    """Bytes of a shard without per-query records, and of one record, from two that are written and thrown away."""
+    if not _KNOWN:
+        generator = np.random.default_rng(0)
+        with tempfile.TemporaryDirectory() as folder:
+            sizes = [_written(Path(folder) / str(count), count, generator) for count in (0, 4000)]
+        _KNOWN.append((sizes[0], (sizes[1] - sizes[0]) / 4000))
+    return _KNOWN[0]
+
+
+_KNOWN: list[tuple[int, float]] = []
+
+
+def _written(folder: Path, count: int, generator: np.random.Generator) -> int:
+    ranks = generator.integers(1, 1000, count)
+    queries = {
+        "dataset": ["a"] * count,
+        "split": ["test"] * count,
+        "direction": ["t2i"] * count,
+        "query": np.arange(count),
+        "person": generator.integers(0, 1000, count),
+        "positives": generator.integers(1, 5, count),
+        "first": ranks,
+        "ap": 1 / ranks,
+        "inp": 1 / (1 + ranks),
+    }
+    row = {"id": "0" * 16, "label": "a", "method": "a", "dataset": "a", "seed": 0, "status": "ok", "spec": {}}
+    Store(folder).commit(Record(trial=row, queries=queries if count else ()))
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _images(rows: Sequence[Mapping[str, Any]], data: str | Path) -> int:
+    """Bytes of the images of every data set and size, as they are packed."""
+    found = {}
+    for row in rows:
+        trial = row["trial"]
+        height, width = pixels(source_of(trial))["size"]
+        for of in (trial["dataset"], *trial["evaluate_on"]):
+            count = sum(len(split.images) for split in data_splits.splits(of, data).values())
+            found[json.dumps(of, sort_keys=True), height, width] = count * height * width * 3
+    return sum(found.values())

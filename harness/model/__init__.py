@@ -1,0 +1,5 @@
+"""The frozen backbone: CLIP's two towers as blocks with named sites, their weights and their words.
+
+Read `clip.py` first: it has the equations and the sites that methods use. Only `weights.py` and `tokenizer.py` know
+open_clip. Every wing above may import this one; it imports nothing but the ground.
+"""

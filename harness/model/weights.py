@@ -1,0 +1,297 @@
+"""Weights for the towers; with `harness.model.tokenizer` the only files that know open_clip.
+
+Weights come from open_clip (any plain ViT CLIP), from a checkpoint in open_clip's or OpenAI's naming, from a folder in
+open_clip's `local-dir` layout, or from CLIP's random initialisation. Folders and files are read without importing
+open_clip, which takes seconds. A trial fetches nothing; `python -m harness.model.weights ViT-B-16 openai` does.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from harness.errors import EnvironmentFault, UserError, nearest
+from harness.model import weight_files
+from harness.model.clip import Backbone, Shape, TowerShape
+from harness.model.names import ours
+
+SHIPPED = Path(__file__).parents[1] / "backbones"
+FILE = "open_clip_model.safetensors"  # of a folder in open_clip's layout
+OPENAI_MEAN, OPENAI_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a backbone comes from and how it is read.
+
+    Attributes:
+        name: A shipped folder (`tiny`), an open_clip model name (`ViT-B-16`), or the path of a folder in open_clip's
+            `local-dir` layout.
+        pretrained: open_clip's tag, the path of a checkpoint, or None for the folder's weights or a random start.
+        image: (height, width) in pixels; None for the model's own size.
+        resize: How the position embedding is brought to `image`: `bilinear` (UP-Person) or `bicubic` (open_clip,
+            with antialiasing).
+        activation: `auto`, `gelu` or `quick_gelu`; auto asks the model, the tag and the checkpoint.
+    """
+
+    name: str = "ViT-B-16"
+    pretrained: str | None = None
+    image: tuple[int, int] | None = None
+    resize: str = "bilinear"
+    activation: str = "auto"
+
+
+def folder_of(name: str) -> Path | None:
+    for folder in (SHIPPED / name, Path(name)):
+        if (folder / "open_clip_config.json").is_file():
+            return folder
+    return None
+
+
+@functools.lru_cache(maxsize=16)
+def _config(source: Source) -> dict:
+    """open_clip's model configuration, with `preprocess` beside it for folders."""
+    folder = folder_of(source.name)
+    if folder:
+        whole = json.loads((folder / "open_clip_config.json").read_text())
+        config = {**whole["model_cfg"], "preprocess": whole.get("preprocess_cfg", {})}
+    else:
+        import open_clip
+
+        config = open_clip.get_model_config(source.name)
+        if config is None:
+            known = [*(p.name for p in SHIPPED.iterdir() if p.is_dir()), *open_clip.list_models()]
+            raise UserError(f"unknown backbone '{source.name}'", nearest=nearest(source.name, known))
+        if source.pretrained and not Path(source.pretrained).exists():
+            tag = _tag(source)
+            if not tag:
+                tags = open_clip.list_pretrained_tags_by_model(source.name)
+                raise UserError(
+                    f"backbone {source.name} has no weights '{source.pretrained}'",
+                    expected=f"a file or one of {', '.join(tags)}",
+                    nearest=nearest(source.pretrained, tags),
+                )
+            config = {**config, "quick_gelu": config.get("quick_gelu", False) or tag.get("quick_gelu", False)}
+            config["preprocess"] = {k: tag[k] for k in ("mean", "std") if tag.get(k)}
+    _refuse(source.name, config)
+    return config
+
+
+def _refuse(name: str, config: Mapping) -> None:
+    """Only plain ViT towers with a class token and an end-of-text token are served."""
+    plain = {
+        "vision_cfg": {"layers", "width", "head_width", "mlp_ratio", "patch_size", "image_size"},
+        "text_cfg": {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"},
+    }
+    for part, keys in plain.items():
+        odd = sorted(k for k, v in config[part].items() if k not in keys and v)
+        if odd or not isinstance(config[part].get("layers", 12), int):
+            raise UserError(
+                f"backbone {name} is no plain ViT CLIP", f"{part}.{(odd or ['layers'])[0]}", "a ViT of open_clip"
+            )
+
+
+@functools.lru_cache(maxsize=16)
+def shape(source: Source) -> Shape:
+    """Sizes of a backbone, without its weights."""
+    config = _config(source)
+    vision, text, embed = config["vision_cfg"], config["text_cfg"], config["embed_dim"]
+    patch = vision["patch_size"]
+    height, width = source.image or _pair(vision["image_size"])
+    if height % patch or width % patch:
+        raise UserError(
+            f"image size {height}x{width} is no multiple of the patch of {source.name}",
+            "backbone.image",
+            f"multiples of {patch}",
+            f"{round(height / patch) * patch}x{round(width / patch) * patch}",
+        )
+    grid = (height // patch, width // patch)
+    quick = config.get("quick_gelu", False) if source.activation == "auto" else source.activation == "quick_gelu"
+    head, width = vision.get("head_width", 64), vision["width"]
+    inner = int(width * vision.get("mlp_ratio", 4.0))
+    tokens, vocabulary = text.get("context_length", 77), text.get("vocab_size", 49408)
+    return Shape(
+        TowerShape("image", width, vision["layers"], width // head, inner, 1 + grid[0] * grid[1], embed, grid, patch),
+        TowerShape(
+            *("text", text["width"], text["layers"], text["heads"], int(text["width"] * text.get("mlp_ratio", 4.0))),
+            *(tokens, embed),
+            vocabulary=vocabulary,
+        ),
+        quick_gelu=quick,
+    )
+
+
+def pixels(source: Source) -> dict[str, tuple]:
+    """Image size (height, width) and the channel means and standard deviations that the backbone expects."""
+    config = _config(source)
+    return {
+        "size": tuple(source.image or _pair(config["vision_cfg"]["image_size"])),
+        "mean": tuple(config.get("preprocess", {}).get("mean", OPENAI_MEAN)),
+        "std": tuple(config.get("preprocess", {}).get("std", OPENAI_STD)),
+    }
+
+
+def load(source: Source, seed: int = 0) -> Backbone:
+    """A frozen backbone with the weights of `source`; `seed` acts on random initialisation only."""
+    sizes = shape(source)
+    weights = _weights(source)
+    if weights is None:
+        return random(sizes, seed)
+    if "input_resolution" in weights and source.activation == "auto":
+        sizes = Shape(sizes.image, sizes.text, quick_gelu=True)
+    return from_state(sizes, weights, _pair(_config(source)["vision_cfg"]["image_size"]), source.resize)
+
+
+def random(sizes: Shape, seed: int = 0) -> Backbone:
+    """A frozen backbone with CLIP's random initialisation (Radford et al. 2021, released code)."""
+    generator = torch.Generator().manual_seed(seed)
+    backbone = Backbone(sizes)
+    for tower in backbone.towers:
+        width, layers = tower.shape.width, tower.shape.layers
+        inner, outer = width**-0.5, width**-0.5 * (2 * layers) ** -0.5
+        for name, parameter in tower.named_parameters():
+            last = name.rsplit(".", 2)[-2:]
+            if "ln" in name:
+                nn.init.constant_(parameter, 1.0 if last[-1] == "weight" else 0.0)
+            elif last[-1] == "bias":
+                nn.init.zeros_(parameter)
+            else:
+                known = {"out": outer, "fc2": outer, "fc1": (2 * width) ** -0.5, "embedding": 0.02}
+                std = known.get(last[0], 0.01 if tower.causal and name == "position" else inner)
+                nn.init.normal_(parameter, std=std, generator=generator)
+    return backbone.requires_grad_(False).eval()
+
+
+def from_state(sizes: Shape, state: Mapping[str, Tensor], trained_at: tuple[int, int], resize: str) -> Backbone:
+    """A frozen backbone from a state dict in open_clip's or OpenAI's naming.
+
+    `trained_at` is the (height, width) in pixels of the position embedding in `state`.
+    """
+    own = {}
+    for key, value in state.items():
+        for name, part in ours(key.removeprefix("module."), value):
+            own[name] = part.float()
+    position = own.get("image.position")
+    if position is not None:
+        old = tuple(side // sizes.image.patch for side in trained_at)
+        own["image.position"] = resize_position(position, old, sizes.image.grid, resize)
+    with torch.device("meta"):
+        backbone = Backbone(sizes)
+    expected = backbone.state_dict()
+    wrong = [
+        f"{'missing' if k not in own else 'unexpected' if k not in expected else 'shape of'} {k}"
+        for k in [*expected, *(k for k in own if k not in expected)]
+        if k not in own or k not in expected or own[k].shape != expected[k].shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise UserError(f"checkpoint does not fit the backbone: {', '.join(wrong[:3])}{more}", "backbone.pretrained")
+    backbone.load_state_dict(own, assign=True)
+    return backbone.requires_grad_(False).eval()
+
+
+def resize_position(table: Tensor, old: tuple[int, int], new: tuple[int, int], resize: str) -> Tensor:
+    """Position embedding [1 + old patches, width] to [1 + new patches, width]; the class token's row is kept."""
+    if len(table) != 1 + math.prod(old):
+        raise UserError(f"position embedding has {len(table) - 1} patches", "backbone.pretrained", f"{old[0]}x{old[1]}")
+    if old == new:
+        return table
+    grid = table[1:].T.reshape(1, -1, *old)
+    bicubic = resize == "bicubic"
+    grid = F.interpolate(grid, new, mode=resize, align_corners=False, antialias=bicubic)
+    return torch.cat([table[:1], grid.flatten(2)[0].T])
+
+
+def _weights(source: Source) -> dict[str, Tensor] | None:
+    path = _file(source)
+    if path is not None:
+        return weight_files.read(path)
+    if fault := lacking(source):
+        raise fault
+    return None
+
+
+def lacking(source: Source) -> EnvironmentFault | None:
+    """What to say when the weights of `source` are not on this machine; None when they are, or when none are needed."""
+    if _file(source) is not None:
+        return None
+    if not source.pretrained:
+        folder = folder_of(source.name)
+        return folder and EnvironmentFault(f"weights are missing: {folder / FILE}", "backbone.name")
+    place = weight_files.by_hand(_tag(source))
+    return EnvironmentFault(
+        f"weights {source.pretrained} of {source.name} are not on this machine",
+        "backbone.pretrained",
+        f"python -m harness.model.weights {source.name} {source.pretrained} once with a network"
+        + (f", or the published file at {place}" if place else "")
+        + ", or --set backbone.pretrained=FILE",
+    )
+
+
+def fetch(source: Source) -> Path:
+    """Bring the weights of open_clip's tag to this machine, where they are not there yet.
+
+    Raises:
+        EnvironmentFault: they cannot be fetched.
+    """
+    _config(source)  # refuses unknown names and tags
+    if found := _file(source):
+        return found
+    from open_clip.pretrained import download_pretrained
+
+    try:
+        return Path(download_pretrained(_tag(source)))
+    except Exception as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        fault = lacking(source)
+        raise EnvironmentFault(
+            f"{fault.what} and could not be fetched ({said})", fault.where, fault.expected
+        ) from error
+
+
+def _file(source: Source) -> Path | None:
+    """The file that holds the weights of `source`, if there is one here."""
+    if source.pretrained:
+        path = Path(source.pretrained)
+        return path if path.is_file() else weight_files.find(_tag(source))
+    folder = folder_of(source.name)
+    return folder / FILE if folder and (folder / FILE).is_file() else None
+
+
+@functools.lru_cache(maxsize=16)
+def _tag(source: Source) -> Mapping[str, str]:
+    """What open_clip knows of a tag; empty for one it does not know."""
+    import open_clip
+
+    return open_clip.get_pretrained_cfg(source.name, source.pretrained) or {}
+
+
+def identity(source: Source) -> str:
+    """What tells two backbones apart without loading them: the hash of the file, the tag, or the random start.
+
+    A tag names published weights, so it stands for them whether they are on this machine or not, and wherever they lie.
+    """
+    path = Path(source.pretrained) if source.pretrained else _file(source)
+    if path is not None and path.is_file():
+        return weight_files.digest(path)[:16]
+    return f"{source.name}/{source.pretrained or 'random'}"
+
+
+def _pair(size: int | tuple[int, int] | list[int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+if __name__ == "__main__":
+    try:
+        print(fetch(Source(*sys.argv[1:3])))
+    except (UserError, TypeError) as error:
+        sys.exit(f"upbench: error: {error}")

@@ -1,0 +1,300 @@
+"""The result store: what was asked (studies), what was measured (trials), and how the runs went.
+
+    studies/<name>.json    the declaration of a study: its document and its trials
+    trials/<id>/           one immutable shard per trial: trial, scores, history, queries (Parquet) and commit.json
+    packs/<name>/          many trials in one shard, made by `compact`; gone/ names those taken out of a pack
+    runs/<name>/<n>.json   one record per `upbench run`
+    claims/<id>-<n>.json   who computes a trial right now
+    checkpoints/<id>/<n>/  the state of an unfinished trial (`harness/trial/checkpoint.py`)
+    aside/<id>-<n>/        shards taken out of use: damaged, or to be tried again; never deleted
+
+A store is a folder, or a prefix of an object store (`s3://bucket/prefix`). A trial is committed once; a second commit
+of the same id changes nothing. Readers look only at what has a commit record and check every byte. Columns and units:
+`harness/store/schema.py`. Only this file and `harness/storage/` know the layout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import DataError, UserError, nearest
+from harness.store import declared as own
+from harness.store import merge, reading, runs, schema
+from harness.store.files import claims, packs, place, shards
+from harness.store.files.checksummed import NewerSchema, seal, unseal
+from harness.store.files.claims import Claim, Superseded, Taken
+from harness.store.files.packs import TABLES, Compacted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["TABLES", "Claim", "Compacted", "NewerSchema", "Record", "Results", "Store", "Superseded", "Taken"]
+
+FEW = 32  # trials that are looked for one by one rather than by listing all
+
+
+@dataclass(frozen=True)
+class Record:
+    """One trial's measurements, as `Store.commit` takes them.
+
+    Every table is a list of dicts or a dict of columns; the trial's `id` is filled in. Absent values become null.
+    """
+
+    trial: Mapping[str, object]
+    scores: schema.Rows = ()
+    history: schema.Rows = ()
+    queries: schema.Rows = ()
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study's measurements. `missing` lists the declared trials that have none, each with the reason in `why`."""
+
+    study: dict
+    trials: pd.DataFrame
+    scores: pd.DataFrame
+    history: pd.DataFrame
+    queries: pd.DataFrame
+    missing: list[dict] = field(default_factory=list)
+
+
+class Store:
+    """A place of results; creating the object touches nothing there.
+
+    Args:
+        root: A folder, or a URL such as `s3://bucket/prefix`.
+
+    Attributes:
+        root: The absolute folder, or the URL as text.
+        local: A folder of this machine for what need not last, such as checkpoints: `root` where that is a folder.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.files = place.at(root)
+        self.root: Path | str = self.files.where()
+        self.local: Path = self.files.local
+
+    def probe(self) -> None:
+        """Raise EnvironmentFault unless results can be kept here; clears what dead writers left."""
+        self.files.probe()
+        folders = ("trials", "studies", "packs", "gone", "aside", "claims", "published")
+        self.files.collect(*folders, *(f"runs/{name}" for name in self.files.names("runs")))
+        claims.collect(self.files)
+
+    def exists(self) -> bool:
+        """Whether anything was ever kept here."""
+        return any(self.files.names(folder) for folder in ("studies", "trials", "packs"))
+
+    def declare(self, study: str, document: Mapping, trials: Sequence[Mapping], question: str = "") -> None:
+        """Write which trials the study consists of, in place of an earlier declaration.
+
+        Args:
+            study: Name: letters, digits, dot, dash, underscore.
+            document: The study as written, plain JSON values.
+            trials: One dict per trial with `id`, `label`, `method`, `budget`, `dataset`, `seed`, `trial`.
+            question: What the study asks.
+        """
+        _check_name(study)
+        ids = [trial["id"] for trial in trials]
+        for trial in trials:
+            if absent := {"id", "label", "method", "budget", "dataset", "seed", "trial"} - set(trial):
+                raise ValueError(f"study {study} declares a trial without {', '.join(sorted(absent))}")
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"study {study} declares a trial twice")
+        body = {"schema": schema.VERSION, "study": dict(document), "question": question, "trials": list(trials)}
+        self.files.replace(f"studies/{study}.json", seal(body))
+
+    def declaration(self, study: str) -> dict:
+        """What `declare` wrote.
+
+        Raises:
+            UserError: no such study here, with the nearest known name.
+        """
+        known = self.studies()
+        if study not in known:
+            raise UserError(
+                f"no results of a study '{study}'",
+                where=self.root,
+                expected=f"one of {', '.join(known)}"
+                if known
+                else "a study that was run: upbench run studies/NAME.yaml",
+                nearest=nearest(study, known),
+            )
+        return unseal(f"studies/{study}.json", self.files)
+
+    def studies(self) -> list[str]:
+        """Names of the declared studies, sorted."""
+        return sorted(name.removesuffix(".json") for name in self.files.names("studies") if name.endswith(".json"))
+
+    def ids(self) -> set[str]:
+        """Ids of all committed trials.
+
+        Raises:
+            DataError: so damaged that they cannot be told.
+        """
+        return reading.ids(self.files)
+
+    def done(self, ids: Iterable[str]) -> set[str]:
+        """Those of `ids` that are committed."""
+        if len(ids := list(ids)) > FEW:
+            return self.ids().intersection(ids)
+        loose = {ident for ident in ids if self.files.has_shard(f"trials/{ident}")}
+        return loose | {ident for ident in ids if ident not in loose and packs.holder(self.files, ident)}
+
+    def claim(self, ident: str, run: str | None = None) -> Claim:
+        """Hold a trial while computing it: `with store.claim(ident) as claim: ... store.commit(record, claim.token)`.
+
+        Args:
+            ident: The trial.
+            run: Name of the run; a claim of the same run is taken over at once, since its first worker is given up.
+
+        Raises:
+            Taken: a process that lives is at it.
+        """
+        return claims.take(self.files, ident, run)
+
+    def commit(self, record: Record, token: str | None = None) -> bool:
+        """Make a trial's measurements visible, whole; False when the trial is committed already and stays as it was.
+
+        Args:
+            record: The measurements.
+            token: Of the claim under which they were made.
+
+        Raises:
+            Superseded: another process has claimed the trial since; nothing is written.
+        """
+        ident = str(record.trial["id"])
+        if not re.fullmatch(r"[0-9a-z]{4,64}", ident):
+            raise ValueError(f"not a trial id: {ident!r}")
+        if token is not None:
+            claims.check(self.files, ident, token)
+        if self.done([ident]):
+            return False
+        tables = {"trial": schema.build("trials", [record.trial])}
+        for name in TABLES[1:]:
+            tables[name] = schema.build(name, getattr(record, name), id=ident)
+
+        def allowed() -> bool:
+            if token is not None:
+                claims.check(self.files, ident, token)
+            return packs.holder(self.files, ident) is None
+
+        return self.files.put(f"trials/{ident}", shards.encode(ident, tables), allowed)
+
+    def read(self, study: str, tables: Sequence[str] = TABLES, tuning: bool = False) -> Results:
+        """A study's measurements, every byte checked; `label`, `budget` and `tuned` are those of its declaration.
+
+        Args:
+            study: Name of a declared study.
+            tables: Which tables to read; the others come back empty.
+            tuning: With the trials of a search, which are no results.
+        """
+        declaration = self.declaration(study)
+        if not tuning:
+            declaration["trials"] = own.results(declaration["trials"])
+        declared = {trial["id"]: trial for trial in declaration["trials"]}
+        found, missing = reading.read(self.files, declared, tables)
+        found["trials"] = own.named(found["trials"], declared)
+        absent = [{**declared[i], "why": own.why(declared[i], why)} for i, why in missing.items()]
+        return Results(study=declaration, missing=absent, **{name: schema.frame(found[name]) for name in TABLES})
+
+    def measured(self, ids: Iterable[str], tables: Sequence[str] = ("trials", "scores")) -> dict[str, pd.DataFrame]:
+        """Tables of those of `ids` that are committed and undamaged, whatever study they belong to."""
+        found = reading.read(self.files, sorted(self.done(ids)), tables)[0]
+        return {name: schema.frame(found[name]) for name in tables}
+
+    def damaged(self, ids: Iterable[str]) -> dict[str, str]:
+        """Committed trials whose files are not what was committed: id -> what is wrong, with the file."""
+        return reading.read(self.files, sorted(self.done(ids)), TABLES)[1]
+
+    def with_status(self, ids: Iterable[str], statuses: Sequence[str]) -> list[str]:
+        """Committed trials among `ids` whose row has one of these statuses."""
+        rows = reading.read(self.files, sorted(self.done(ids)), ("trials",))[0]["trials"]
+        pairs = zip(rows["id"].to_pylist(), rows["status"].to_pylist(), strict=True)
+        return [ident for ident, status in pairs if status in statuses]
+
+    def set_aside(self, ident: str) -> Path | str:
+        """Take a committed trial out of use, so that it can run again.
+
+        Its files move to `aside/`; of a pack they are copied there, or stay where they are when the pack is damaged.
+        """
+        with packs.alone(self.files):
+            taken, number = set(self.files.names("aside")), 1
+            while f"{ident}-{number}" in taken:
+                number += 1
+            to = f"aside/{ident}-{number}"
+            entries = reading.Entries(self.files)
+            if ident not in entries:
+                raise UserError(f"trial {ident} is not committed", where=self.root)
+            if ident not in entries.loose:
+                try:
+                    self.files.put(to, merge.as_shard(entries[ident]))
+                except DataError:
+                    to = f"packs/{entries.packed[ident]}"
+            # Each pack once, so that it ends even where a listing does not show the mark.
+            for name in packs.holders(self.files, ident):
+                self.files.create(f"gone/{name}~{ident}", seal({"schema": schema.VERSION, "id": ident, "pack": name}))
+            if ident in entries.loose:
+                self.files.move_shard(f"trials/{ident}", to)
+            return self.files.where(to)
+
+    def compact(self, told: Callable[[int], None] = lambda trials: None) -> Compacted:
+        """Put trials together in few files, which are read many times faster; nothing else changes for a reader."""
+        order: dict[str, None] = {}
+        for study in self.studies():
+            order |= dict.fromkeys(trial["id"] for trial in self.declaration(study)["trials"])
+        return packs.compact(self.files, order, told)
+
+    def take(self, other: Store, ident: str) -> str:
+        """As `take_all`, of one trial."""
+        return self.take_all(other, [ident])[ident]
+
+    def take_all(self, other: Store, ids: Iterable[str], queries: str = "all", packed: bool = False) -> dict[str, str]:
+        """Copy committed trials of another store: id -> "added", or "same" or "conflict" when it is here already.
+
+        It is the same when scores and per-query records are equal, whatever its timings; ours always stays.
+
+        Args:
+            other: Where from.
+            ids: Trials committed there.
+            queries: Per-query records to take: all, selected (text to image: what reports pair) or none.
+            packed: Write few files.
+        """
+        return merge.take(self.files, other.files, ids, queries, packed)
+
+    def take_study(self, other: Store, study: str) -> str:
+        """Copy a declaration of another store: "added", or "same" or "conflict" when it is here already; ours stays."""
+        theirs = other.declaration(study)
+        if study in self.studies():
+            return "same" if self.declaration(study) == theirs else "conflict"
+        return "added" if self.files.create(f"studies/{study}.json", seal(theirs)) else self.take_study(other, study)
+
+    def take_runs(self, other: Store, study: str) -> int:
+        """Copy the run records of another store that are not here yet, under new numbers; how many were added."""
+        return runs.take(self.files, other.files, study)
+
+    def record_run(self, study: str, record: Mapping[str, object]) -> Path | str:
+        """Keep how one `upbench run` went: `wall_seconds`, `busy_seconds`, `workers`, `executor` and counts."""
+        _check_name(study)
+        return runs.add(self.files, study, record)
+
+    def runs(self, study: str) -> list[dict]:
+        """The run records of a study, oldest first."""
+        return runs.read(self.files, study)
+
+    def state_published(self, study: str, statement: Mapping[str, object]) -> None:
+        """Keep what was published of a study, and how much of it."""
+        self.files.replace(f"published/{study}.json", seal({"schema": schema.VERSION, **statement}))
+
+    def size(self) -> int:
+        """Bytes of everything here."""
+        return self.files.total()
+
+
+def _check_name(study: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", study):
+        raise UserError(f"'{study}' cannot name a study", expected="letters, digits, dot, dash and underscore")

@@ -1,0 +1,183 @@
+"""From a study to its trials: data sets x methods x budgets x grid x zip x points x seeds, with the rules applied."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.study.study import Study
+from harness.study.values import Entry
+from harness.study.yaml import put
+from harness.trial.spec import Trial, recipe
+
+Point = dict[str, Any]  # dotted key -> value
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What trials share that differ in seed and tuned values alone.
+
+    Attributes:
+        entry: Index of the method in the study.
+        label: With the grid's point.
+        budget: As the trial has it.
+        dataset: Trained on, as text that tells options apart.
+    """
+
+    entry: int
+    label: str
+    budget: str | None
+    dataset: str
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A trial and where it stands."""
+
+    cell: Cell
+    point: Point
+    trial: Trial
+
+
+def trials(study: Study) -> list[Trial]:
+    """The grid: data sets x methods x budgets x grid x zip x seeds, equal trials once, rules applied.
+
+    Values that are still to be chosen by a search have those of the recipe.
+    """
+    unique: dict[str, Trial] = {}
+    for spot in spread(study, study.seeds):
+        unique.setdefault(spot.trial.model_dump_json(), spot.trial)
+    return list(unique.values())
+
+
+def spread(
+    study: Study,
+    seeds: Sequence[int],
+    points: Callable[[Cell], Sequence[Point]] = lambda cell: ({},),
+    phase: str | None = None,
+    misfits: list[tuple[str, Exception]] | None = None,
+) -> Iterator[Spot]:
+    """Every trial of a study in order, those that a rule drops left out.
+
+    Args:
+        seeds: Innermost axis.
+        points: Tuned values to set in a cell; the axis around the seeds.
+        phase: "tuning": on val alone, and with the point in the label.
+        misfits: Takes in labels and faults of trials whose values do not go together; without it the first is raised.
+    """
+    axes = [[(key, value) for value in values] for key, values in study.grid.items()]
+    rows = list(zip(*([(k, v) for v in values] for k, values in study.zip.items()), strict=True)) or [()]
+    for data, (index, entry) in itertools.product(study.datasets, enumerate(study.methods)):
+        budgets = entry.budgets if entry.budgets is not None else study.budgets
+        for budget, place, row in itertools.product(budgets, itertools.product(*axes), rows):
+            base = {
+                "method": entry.method,
+                "options": entry.options,
+                "label": entry.label or Path(entry.method).stem,
+                "budget": _budget(None if budget is None else str(budget), study.budget_mode),
+                "dataset": data.model_dump(),
+                "backbone": study.backbone.model_dump(),
+                "recipe": {**study.recipe, **entry.recipe},
+                "selection": study.selection,
+                "evaluate_on": tuple(d.model_dump() for d in study.evaluate_on),
+                "device": study.device,
+                "threads": study.threads,
+            }
+            chosen = dict([*place, *row])
+            base["label"] = labelled(base["label"], chosen)
+            for seed in seeds:
+                bare, _ = _settled(study, {**base, "seed": seed}, chosen)
+                cell = Cell(index, bare["label"], bare["budget"], str(bare["dataset"]))
+                for point in points(cell):
+                    full, dropped = _settled(study, {**base, "seed": seed}, {**chosen, **point})
+                    if dropped:
+                        continue
+                    if phase:
+                        full |= {"phase": phase, "selection": "val", "evaluate_on": ()}
+                        full["label"] = labelled(full["label"], point)
+                    try:
+                        trial = Trial(**{**full, "recipe": recipe(full["recipe"])})
+                    except ValueError as error:
+                        if misfits is None:
+                            raise
+                        misfits.append((full["label"], error))
+                        continue
+                    yield Spot(cell, point, trial)
+
+
+def labelled(label: str, point: Mapping[str, Any]) -> str:
+    """A label with the values that tell it from its neighbours."""
+    return " ".join([label, *(f"{key.rsplit('.', 1)[-1]}={value}" for key, value in point.items())])
+
+
+def points(study: Study, entry: Entry) -> list[Point]:
+    """What is tried for a method: all of its grid, or `tuning.trials` of it.
+
+    Methods with lists of the same lengths get the same places in them, whatever else the study holds.
+    """
+    axes = study.axes(entry)
+    if not axes:
+        return []
+    every = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    wanted = study.tuning.trials
+    if wanted == "all" or wanted >= len(every):
+        return every
+    lengths = tuple(len(values) for values in axes.values())
+    drawn = random.Random(f"{lengths} {wanted}").sample(range(math.prod(lengths)), wanted)
+    return [every[index] for index in sorted(drawn)]
+
+
+def with_values(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of nested values with others set by their dotted keys."""
+    full = copy.deepcopy(dict(base))
+    for key, value in values.items():
+        put(full, key, value)
+    return full
+
+
+def _settled(study: Study, base: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A trial's values with the rules applied, and whether one of them drops it."""
+    full = with_values(base, values)
+    dropped = False
+    for rule in study.rules:
+        if all(_matches(full, key, value) for key, value in rule.when.items()):
+            dropped |= rule.drop
+            for key, value in rule.set.items():
+                put(full, key, value)
+    return full, dropped
+
+
+def idle(study: Study) -> list[int]:
+    """Indices of the rules that match no trial."""
+    seen: set[int] = set()
+    free = study.model_copy(update={"rules": ()})
+    tried = [(study.seeds, lambda cell: ({},))]
+    if study.tuned:
+        tried.append((study.tuning.seeds, lambda cell: points(study, study.methods[cell.entry]) or ({},)))
+    for seeds, of in tried:
+        for spot in spread(free, seeds, of):
+            # Rules act one after the other, and a later one may match what an earlier one set.
+            full = spot.trial.model_dump()
+            for index, rule in enumerate(study.rules):
+                if all(_matches(full, key, value) for key, value in rule.when.items()):
+                    seen.add(index)
+                    full = with_values(full, rule.set)
+    return [index for index in range(len(study.rules)) if index not in seen]
+
+
+def _matches(base: Mapping[str, Any], path: str, wanted: Any) -> bool:
+    value: Any = base
+    for part in ("dataset.dataset" if path == "dataset" else path).split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value in wanted if isinstance(wanted, list) else value == wanted
+
+
+def _budget(text: str | None, mode: str) -> str | None:
+    plain = not text or mode == "params" or text.split()[0] in ("params", "flops", "memory")
+    return text if plain else f"{mode} {text}"

@@ -1,0 +1,73 @@
+"""A study: a question, and the grid of trials that answers it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from harness.study.values import Axes, Entry, Name, Rule, Tuning, named
+from harness.training.recipe import Value
+from harness.trial.spec import Backbone, Data, Listed, Selection, recipe
+
+
+class Study(Value):
+    """A question, and the grid of trials that answers it."""
+
+    name: Name
+    question: str = ""
+    note: str = ""
+    backbone: Annotated[Backbone, BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v)]
+    datasets: Annotated[tuple[Data, ...], Listed, Field(min_length=1)]
+    methods: Annotated[tuple[Entry, ...], Listed, Field(min_length=1)]
+    budgets: Annotated[tuple[str | int | None, ...], Listed] = (None,)
+    budget_mode: Literal["params", "flops", "memory"] = "params"  # of budgets that do not name theirs
+    seeds: Annotated[tuple[int, ...], Listed, Field(min_length=1)] = (0,)
+    recipe: dict[str, Any] = {}
+    grid: Axes = {}
+    zip: Axes = {}
+    tune: Axes = {}
+    tuning: Tuning = Tuning()
+    rules: Annotated[tuple[Rule, ...], Listed] = ()
+    selection: Selection = "val"
+    evaluate_on: Annotated[tuple[Data, ...], Listed] = ()
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: Annotated[int, Field(ge=1)] = 1
+
+    @field_validator("datasets", "evaluate_on", mode="before")
+    @classmethod
+    def _data(cls, value: Any) -> Any:
+        return tuple(named(item, "dataset") for item in value) if isinstance(value, list | tuple) else value
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _entries(cls, value: Any) -> Any:
+        return tuple(named(item, "method") for item in value) if isinstance(value, list | tuple) else value
+
+    @field_validator("zip")
+    @classmethod
+    def _equal(cls, value: Axes) -> Axes:
+        if len({len(values) for values in value.values()}) > 1:
+            raise ValueError("lists of one length, one value per trial")
+        return value
+
+    @field_validator("recipe")
+    @classmethod
+    def _recipe(cls, value: dict[str, Any]) -> dict[str, Any]:
+        recipe(value)
+        return value
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The study as plain JSON values."""
+        return json.loads(self.model_dump_json())
+
+    @property
+    def tuned(self) -> bool:
+        """Whether any value is to be chosen by a search."""
+        return any(self.axes(entry) for entry in self.methods)
+
+    def axes(self, entry: Entry) -> Axes:
+        """What is searched for a method: its own `tune`, else the study's."""
+        return self.tune if entry.tune is None else entry.tune

@@ -1,0 +1,109 @@
+"""Recipes: how a trial is trained, with every value written out; named ones are files with their source."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+from ruamel.yaml import YAML
+
+from harness import registry
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+HEADS = ("classifier", "interaction", "cross", "mlm_head")  # parts of names that only parameters of heads have
+
+
+def _loss(name: str) -> str:
+    if name not in (known := registry.names("losses")):
+        raise PydanticCustomError("literal_error", "input should be {expected}", {"expected": _choice(known)})
+    return name
+
+
+def _choice(names: list[str]) -> str:
+    *most, last = (f"'{name}'" for name in names)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+Loss = Annotated[str, AfterValidator(_loss)]  # a file of `losses/`, or of another package
+
+
+class Value(BaseModel):
+    """A frozen, strict value: unknown keys and implicit conversions are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Recipe(Value):
+    """Everything that training depends on besides the method, the data and the seed.
+
+    Durations are in epochs, a pass over all training captions.
+    """
+
+    name: str = "default"
+    epochs: Annotated[int, Field(ge=0)] = 60
+    batch: Annotated[int, Field(ge=1)] = 128
+    lr: Positive = 1e-3
+    optimizer: Literal["adam", "adamw"] = "adam"
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    eps: Positive = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 4e-5  # not on biases
+    warmup_epochs: Annotated[float, Field(ge=0)] = 5
+    warmup_factor: Share = 0.1  # of lr, at the first step
+    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule_per: Literal["epoch", "step"] = "epoch"
+    losses: Annotated[tuple[Loss, ...], Field(min_length=1)] = ("sdm",)
+    temperature: Positive = 0.02
+    augmentation: str = "irra"
+    mask_captions: Share = 0.0  # share of caption tokens masked, BERT-style, for every loss
+    mlm_share: Annotated[float, Field(gt=0, le=1)] = 0.15  # of tokens masked for `mlm` alone, if `mask_captions` is 0
+    interaction: Annotated[int, Field(ge=0)] = 4  # blocks between both towers' tokens and the masked words, for `mlm`
+    sampler: Literal["random", "identity"] = "random"
+    instances: Annotated[int, Field(ge=2)] = 4  # captions of one identity in a batch, for the identity sampler
+    lr_factors: dict[str, Positive] = {}  # part of a parameter's name -> factor on lr, first match counts
+    clip_gradient: Positive | None = None  # norm
+    evaluate_every: Annotated[int, Field(ge=1)] = 1
+    # auto: float32 on CPU, bf16 autocast on GPU; fp16-reference: as the released code, see harness.model.half_precision
+    precision: Literal["auto", "float32", "bf16", "fp16-reference"] = "auto"
+    checkpointing: bool = False  # recompute activations in the backward pass
+    compile: bool = False  # torch.compile each block
+    micro_batch: Annotated[int, Field(ge=1)] | None = None  # pairs per forward pass to start with; None: the batch
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        """JSON and YAML write tuples as lists."""
+        return (
+            {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()} if isinstance(given, dict) else given
+        )
+
+    def bf16(self, device: str) -> bool:
+        """Whether towers run in bfloat16 autocast on a device of this type."""
+        return self.precision == "bf16" or (self.precision == "auto" and device == "cuda")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Recipe:
+        if self.sampler == "identity" and self.batch % self.instances:
+            raise ValueError(f"batch {self.batch} is no multiple of instances {self.instances}")
+        if self.precision == "fp16-reference" and self.eps < 1e-4:
+            raise ValueError(f"eps {self.eps:g} vanishes in float16: precision fp16-reference wants the released 1e-3")
+        if twice := next((name for name in self.losses if self.losses.count(name) > 1), None):
+            raise ValueError(f"loss '{twice}' is named twice")
+        return self
+
+
+def named(name: str) -> dict[str, Any]:
+    """What a named recipe sets, as its file in `recipes/` says; the rest has the values of `Recipe`.
+
+    Raises:
+        UserError: no such recipe, with the nearest known one.
+    """
+    return dict(_read(registry.source("recipes", name)))
+
+
+@functools.cache
+def _read(path: Path) -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))

@@ -1,0 +1,4 @@
+"""One file = one recipe: what differs from `Recipe`'s values, with its source.
+
+Read `irra.yaml` first; found by name.
+"""

@@ -1,0 +1,195 @@
+"""How one trial sees its data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+
+from harness import provenance
+from harness.data.pipeline import augment, batches, tokens
+from harness.evaluation import encode
+from harness.model.clip import Backbone, Tower
+from harness.model.tokenizer import tokenizer
+from harness.model.weights import Source, pixels
+from harness.training.recipe import Recipe
+from harness.trial import identity, splits
+
+SHARE = 0.5  # of a GPU's free memory that the packed images of a training split may take; else they stay on the host
+
+
+class Loader:
+    """Augmentation, tokens, batches and evaluation of one trial, on its device.
+
+    Args:
+        source: The backbone, for image size, normalisation and vocabulary.
+        recipe: Batches, augmentation, masking, precision.
+        seed: Of order, augmentation and masking.
+        device: Where the backbone is.
+        cache: Folder for the features of frozen towers, shared by all trials; None keeps none.
+    """
+
+    def __init__(
+        self, source: Source, recipe: Recipe, seed: int, device: torch.device, cache: Path | None = None
+    ) -> None:
+        self.cache, self._digests = cache, {}
+        self.recipe, self.seed, self.device = recipe, seed, device
+        self.sizes, self.words = pixels(source), tokenizer(source)
+        self.bf16 = recipe.bf16(device.type)
+        self._batch: torch.Tensor | None = None
+        self.cached = 0  # encodings of a whole split that came from the cache
+        self._fixed: dict[str, torch.Tensor] = {}  # features of towers that give every epoch the same
+        self._owner: torch.Tensor | None = None  # image of each caption
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        index = torch.zeros(len(images), dtype=torch.int64)
+        return augment.prepare(images, "none", self.sizes["mean"], self.sizes["std"], 0, 0, index)
+
+    def prepare(self, batch: batches.Batch, epoch: int) -> tuple[torch.Tensor, ...]:
+        """Augmented images and trimmed, masked ids; the images live until the next call, whose memory they share.
+
+        For the loss `mlm` also the captions with masked words, int64 [B, context], and on the CPU their labels. Where
+        `share` found a tower that gives every epoch the same, its features [B, embed] stand in the place of its input.
+        """
+        index = batch.index.to(self.device)
+        image, text = self._fixed.get("image"), self._fixed.get("text")
+        images = self._augmented(batch, epoch) if image is None else image[self._owner[index]]
+        ids, *masked = (text[index],) if text is not None else self._masked(batch, epoch)
+        return images, *(part.to(self.device, non_blocking=True) for part in (ids, *masked[:1])), *masked[1:]
+
+    def _augmented(self, batch: batches.Batch, epoch: int) -> torch.Tensor:
+        count, shape = len(batch.index), batch.store.shape[1:]
+        if self._batch is None or len(self._batch) != count:
+            self._batch = torch.empty(count, *shape, device=self.device)
+        near = batch.store.device.type == self.device.type
+        return augment.prepare(
+            batch.store if near else batch.images.to(self.device, non_blocking=True),
+            self.recipe.augmentation,
+            self.sizes["mean"],
+            self.sizes["std"],
+            self.seed,
+            epoch,
+            batch.index,
+            out=self._batch,
+            rows=batch.picture if near else None,
+        )
+
+    def _masked(self, batch: batches.Batch, epoch: int) -> tuple[torch.Tensor, ...]:
+        """Ids for every loss; for `mlm` also masked ids of the whole context and their labels, 0 where nothing is."""
+        recipe, words = self.recipe, self.words
+        given = (self.seed, epoch, batch.index, words.mask, words.vocabulary, (words.start, words.end))
+        if "mlm" not in recipe.losses:
+            ids = tokens.trim(batch.ids)
+            return (tokens.mask(ids, recipe.mask_captions, *given) if recipe.mask_captions else ids,)
+        masked, labels = tokens.mask_labelled(batch.ids, recipe.mask_captions or recipe.mlm_share, *given)
+        return masked if recipe.mask_captions else tokens.trim(batch.ids), masked, labels
+
+    def batches(self, part: splits.Part) -> tuple[Callable[..., Iterator[batches.Batch]], int]:
+        """A function of an epoch and of the first batch wanted, and the batches in an epoch."""
+        recipe = self.recipe
+        settings = (recipe.batch, self.seed)
+        sampling = {"sampler": recipe.sampler, "instances": recipe.instances}
+        steps = len(batches.plan(part.split.caption_person, *settings, 0, **sampling))
+        images = batches.shared(part.images)
+        if self.device.type == "cuda" and images.nbytes <= SHARE * torch.cuda.mem_get_info(self.device)[0]:
+            images = images.to(self.device)
+
+        def of(epoch: int, start: int = 0) -> Iterator[batches.Batch]:
+            return batches.batches(part.split, images, part.ids, *settings, epoch, start=start, **sampling)
+
+        return of, steps
+
+    def share(self, backbone: Backbone, part: splits.Part) -> None:
+        """Encode the training split once by every plain frozen tower whose input is the same in every epoch."""
+        recipe, found = self.recipe, {}
+        if not recipe.epochs or "mlm" in recipe.losses:  # which reads tokens
+            return
+        if recipe.augmentation == "none" and _plain(backbone.image):
+            found["image"] = self._known(
+                *(backbone.image, part.images),
+                lambda: encode.encode_images(backbone, part.images, self.normalise, bf16=self.bf16, unit=False),
+                "raw",
+            )
+            self._owner = torch.as_tensor(part.split.caption_image, device=self.device)
+        if not recipe.mask_captions and _plain(backbone.text):
+            found["text"] = self._known(
+                *(backbone.text, part.ids),
+                lambda: encode.encode_texts(backbone, part.ids, bf16=self.bf16, unit=False),
+                "raw",
+            )
+        # Features that were encoded just here cannot be saved for a backward pass.
+        self._fixed = {name: features.clone() for name, features in found.items()}
+
+    def sample(self, part: splits.Part, count: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+        """A few pairs, untrimmed, for counting operations."""
+        pictures = torch.from_numpy(part.images[part.split.caption_image[:count]]).to(self.device)
+        return self.normalise(pictures), torch.as_tensor(part.ids[:count], device=self.device)
+
+    def evaluate(self, backbone: Backbone, part: splits.Part) -> tuple[encode.Measured, encode.Measured]:
+        """Both directions, text to image first."""
+        image = self._known(
+            backbone.image,
+            part.images,
+            lambda: encode.encode_images(backbone, part.images, self.normalise, bf16=self.bf16),
+        )
+        text = self._known(
+            backbone.text,
+            part.ids,
+            lambda: encode.encode_texts(backbone, part.ids, bf16=self.bf16),
+        )
+        return encode.text_to_image(image, text, part.split), encode.image_to_text(image, text, part.split)
+
+    def _known(self, tower: Tower, inputs: np.ndarray, compute: Callable[[], torch.Tensor], *kind: str) -> torch.Tensor:
+        """Features of a tower; those of a plain frozen one come from the cache, the same bits."""
+        if self.cache is None or not _plain(tower):
+            return compute()
+        if id(inputs) not in self._digests:
+            self._digests[id(inputs)] = inputs, _digest(inputs)
+        # Whatever decides a bit: weights, inputs, their normalisation, the code, and the arithmetic of this machine.
+        weights = tower.state_dict()
+        about = [
+            *(self._digests[id(inputs)][1], tower.name, str(tower.shape), type(tower.blocks[0].mlp.act).__name__),
+            *([name, _digest(value.detach().cpu().contiguous().numpy())] for name, value in weights.items()),
+            *(self.sizes["mean"], self.sizes["std"], self.bf16, identity.code("zero_shot"), torch.__version__),
+            *(provenance.hardware(str(self.device)), torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()),
+            *kind,
+        ]
+        name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]
+        path = self.cache / f"{name}.npy"
+        self.cached += path.is_file()
+        if not path.is_file():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{path}.lock"):
+                if not path.is_file():
+                    features = compute()
+                    if not torch.isfinite(features).all():
+                        return features  # the ranking refuses them and names the sample; nothing to keep
+                    beside = path.with_name(f".{name}.{os.getpid()}.npy")
+                    np.save(beside, features.cpu().numpy())
+                    os.replace(beside, path)
+        return torch.from_numpy(np.load(path)).to(self.device)
+
+
+def _digest(array: np.ndarray) -> str:
+    """SHA-256 of an array's type, shape and bytes."""
+    whole = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    for start in range(0, len(array), 256):
+        whole.update(np.ascontiguousarray(array[start : start + 256]).data)
+    return whole.hexdigest()
+
+
+def _plain(tower: Tower) -> bool:
+    """Whether nothing of the tower is trained and no method has put a module into it."""
+    if any(parameter.requires_grad for parameter in tower.parameters()):
+        return False
+    with torch.device("meta"):
+        bare = type(tower)(tower.shape, False)
+    # The activation is a part of the backbone, whichever it is.
+    mine, plain = ({n: type(m) for n, m in t.named_modules() if not n.endswith("mlp.act")} for t in (tower, bare))
+    return mine == plain

@@ -1,0 +1,128 @@
+"""What a trial reads: splits, packed images and token ids of a data set, as one backbone wants them.
+
+Kept for the later trials of the same process; on disk under `<data>/.cache`, shared by all processes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from harness import registry
+from harness.data.fingerprint import fingerprint
+from harness.data.maps import write
+from harness.data.pipeline.pack import pack
+from harness.data.split import Split
+from harness.data.subset import OPTIONS, subset, taken
+from harness.errors import DataError, nearest
+from harness.model.tokenizer import Tokenizer, tokenizer
+from harness.model.weights import Source, pixels
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split, ready for a backbone.
+
+    Attributes:
+        split: Identities and captions.
+        images: uint8 [images, 3, H, W], memory-mapped.
+        ids: int64 [captions, context].
+        truncated: Captions cut to the context.
+    """
+
+    split: Split
+    images: np.ndarray
+    ids: np.ndarray
+    truncated: int
+
+
+def splits(dataset: Mapping, data: str | Path) -> dict[str, Split]:
+    """The splits of `{dataset: name, options: {...}}`; `root` among the options names the data set's folder, and
+    `fraction`, `identities` and `subset_seed` cut its train (`harness.data.subset`)."""
+    return _splits(json.dumps(dataset, sort_keys=True), str(data))
+
+
+@functools.lru_cache(maxsize=8)
+def _splits(dataset: str, data: str) -> dict[str, Split]:
+    given = json.loads(dataset)
+    module = registry.find("datasets", given["dataset"])
+    options, cut = taken(given["options"])
+    root = Path(options.pop("root", None) or Path(data) / module.FOLDER)
+    known = [*list(inspect.signature(module.load).parameters)[1:], "root", *OPTIONS]
+    for name in options:
+        if name not in known:
+            raise DataError(
+                f"data set {given['dataset']} has no option '{name}'",
+                "datasets",
+                f"one of {', '.join(known)}",
+                nearest(name, known),
+            )
+    splits = module.load(root, **options)
+    return {**splits, "train": subset(splits["train"], **cut)} if cut else splits
+
+
+def val_source(dataset: Mapping) -> str:
+    """Where the val of a data set comes from: `official`, or what its loader says instead."""
+    return getattr(registry.find("datasets", dataset["dataset"]), "VAL", "official")
+
+
+def identity(dataset: Mapping, data: str | Path) -> str:
+    """Fingerprint of all splits, 16 hex digits; part of a trial's identity."""
+    return _identity(json.dumps(dataset, sort_keys=True), str(data))
+
+
+@functools.lru_cache(maxsize=32)
+def _identity(dataset: str, data: str) -> str:
+    parts = {name: fingerprint(split) for name, split in sorted(_splits(dataset, data).items())}
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def maps(dataset: Mapping, data: str | Path) -> Path:
+    """The folder that says which identity, image and caption each number of a data set is; see `harness.data.maps`.
+
+    A trial writes it when it first reads the data set: `<data>/.cache/maps/<data set>-<identity of its contents>`.
+    """
+    name = f"{Path(dataset['dataset']).stem}-{identity(dataset, data)}"
+    return write(splits(dataset, data), Path(data) / ".cache" / "maps" / name)
+
+
+@functools.lru_cache(maxsize=16)
+def _part(dataset: str, data: str, name: str, source: Source) -> Part:
+    split = _splits(dataset, data)[name]
+    cache = Path(data) / ".cache"
+    maps(json.loads(dataset), data)
+    images = pack(split, pixels(source)["size"], cache / "images")
+    ids, truncated = tokens(split.captions, tokenizer(source), cache / "tokens")
+    return Part(split, images, ids, truncated)
+
+
+def part(dataset: Mapping, data: str | Path, name: str, source: Source) -> Part:
+    """Split `name` of a data set for a backbone; images are packed and captions encoded on first use."""
+    return _part(json.dumps(dataset, sort_keys=True), str(data), name, source)
+
+
+def tokens(captions: tuple[str, ...], encoder: Tokenizer, cache: Path) -> tuple[np.ndarray, int]:
+    """Token ids of captions and how many were cut, from the cache or written to it."""
+    digest = hashlib.sha256(encoder.key.encode())
+    for caption in captions:
+        digest.update(caption.encode() + b"\0")
+    path = cache / f"{digest.hexdigest()[:20]}.npz"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.is_file():
+                ids, truncated = encoder(captions)
+                beside = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+                np.savez(beside, ids=ids.astype(np.int32), truncated=truncated)
+                os.replace(beside, path)
+    with np.load(path) as saved:
+        return saved["ids"].astype(np.int64), int(saved["truncated"])
