@@ -17,6 +17,7 @@ test: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # Everything slow: the whole of `make test`, the marked tests, the style, and the campaigns in `tests/campaigns`, one line
 # each; KILLS=n for another number of killed runs.
