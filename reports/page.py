@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from harness import parallel, registry
 from harness.errors import UserError, nearest
-from reports import latex, literature
+from reports import latex, literature, releases
 from reports.cells import WORDS, Cell, cells, gaps, home, places
 from reports.declared import declared
 from reports.drawing import palette, style
@@ -140,7 +140,7 @@ def summary(results: Results, metric: str = "R1") -> str:
                 lines.append(_line(f"{budget}", scored[0]))
             else:
                 lines.append(f"  {budget:>6}  no score")
-    lost = gaps(found)
+    lost = [*releases.mixed(results), *gaps(found)]
     care = [part for line in lost for part in textwrap.wrap(line, 78, initial_indent="  ", subsequent_indent="    ")]
     return "\n".join([*lines, *(["", "Read with care:"] if lost else []), *care])
 
@@ -217,7 +217,7 @@ def _page(results: Results, figures: list, tables: list, skipped: list, refresh:
         name=study_name(results),
         question=results.study.get("question") or document.get("question") or "",
         counts=_counts(trials),
-        gaps=gaps(found),
+        gaps=[*releases.mixed(results), *gaps(found)],
         lost=[
             (
                 r.label,

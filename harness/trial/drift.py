@@ -2,14 +2,16 @@
 
 Code, data and backbone are hashed into a trial's id, so a change of them makes another trial, which starts anew. Thread
 count and device are in the id too. Package versions and the machine are not, so a checkpoint names them and is
-refused where they differ.
+refused where they differ. Nor is a study continued unasked under another minor release of torch or Pillow: its rows
+would be of two kinds of arithmetic, which every report then says.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -20,6 +22,9 @@ from harness.store.store import Store
 from harness.trial import checkpoint
 
 PACKAGES = ("python", "torch", "open_clip_torch", "numpy", "pillow")  # whose arithmetic or decoding a training meets
+
+
+RELEASES = ("torch", "pillow")  # under whose minor releases rows are not mixed unasked
 
 
 class Drift(UserError):
@@ -58,7 +63,8 @@ def report(resolved: Iterable[Mapping[str, Any]], results: Store, study: str, ac
         accept: Remove the checkpoints that would be refused.
 
     Raises:
-        Drift: the checkpoint of a trial cannot be gone on from, naming what differs; only without `accept`.
+        Drift: the checkpoint of a trial cannot be gone on from, naming what differs, or committed trials were measured
+            under another release; only without `accept`.
     """
     resolved = [trial for trial in resolved if trial["status"] == "ready"]
     done, lines, refused = results.done(trial["id"] for trial in resolved), [], []
@@ -71,10 +77,42 @@ def report(resolved: Iterable[Mapping[str, Any]], results: Store, study: str, ac
             refused.append((trial, fields))
     if refused and not accept:
         raise _fault(refused[0][0]["id"], refused[0][1], len(refused) - 1)
+    lines += _releases(done, results, study, accept) if left and done else []
     for trial, fields in refused:
         checkpoint.Checkpoints(results.local, trial["id"]).remove()
         lines.append(f"trial {trial['id']} starts from its beginning: {'; '.join(fields)}")
     return lines + _hashes(left, results, study)
+
+
+def _releases(done: Collection[str], results: Store, study: str, accept: bool) -> list[str]:
+    """A line for each package under whose other minor release committed trials were measured.
+
+    Raises:
+        Drift: there is one, and it is not accepted.
+    """
+    here, rows = provenance.versions(), results.measured(done, ("trials",))["trials"]
+    found = []
+    for package in RELEASES:
+        known = [json.loads(text).get(package) for text in rows["versions"].dropna()]
+        seen = Counter(minor(version) for version in known if version)
+        others = {release: n for release, n in seen.items() if package in here and release != minor(here[package])}
+        found += [(package, release, n) for release, n in sorted(others.items())]
+    told = [
+        f"{n} of the committed trials of {study} were measured with {package} {release}, here is {here[package]}"
+        for package, release, n in found
+    ]
+    if told and not accept:
+        raise Drift(
+            told[0],
+            expected=f"{found[0][0]} {found[0][1]}, or --accept-drift to go on, which reports then say",
+            kept="all rows",
+        )
+    return told
+
+
+def minor(version: str) -> str:
+    """The first two numbers of a version: 2.15 of 2.15.1+cpu."""
+    return ".".join(version.split("+")[0].split(".")[:2])
 
 
 def _hashes(left: list[Mapping[str, Any]], results: Store, study: str) -> list[str]:

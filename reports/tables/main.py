@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from reports import releases
 from reports.cells import Cell, cells, home, places, protocol
 from reports.compare import Records, records_of
 from reports.drawing import palette, style
@@ -76,6 +77,7 @@ def draw(results: Results, literature: pd.DataFrame | None = None, image_to_text
         "* one seed, or fewer seeds than declared",
         *(["i→t: images as queries, captions as gallery"] if (BACK, "i2t") in shown else []),
         *tuning(every),
+        *releases.mixed(results),
     ]
     if published:
         notes.append("Below the last rule: published numbers, in no comparison; ‡ seen at second hand")

@@ -31,7 +31,7 @@ RETRIED = ("failed", "oom")
 @click.option("--gpu-share", metavar="SHARE", help="of a GPU for each trial: auto measures it; default 1")
 @click.option("--workers", type=click.IntRange(min=1), help="trials side by side; default one per core or GPU")
 @click.option("--retry-failed", is_flag=True, help="run trials again that failed or were out of memory")
-@click.option("--accept-drift", is_flag=True, help="start trials anew whose checkpoints do not fit this machine")
+@click.option("--accept-drift", is_flag=True, help="go on under other releases and without checkpoints that do not fit")
 @shared.store_option
 @shared.data_option
 @shared.set_option

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from harness import provenance
 from harness.cli import main
 from harness.errors import Preempted
 from harness.store.store import Record, Store
@@ -16,6 +17,7 @@ from harness.trial import run as running
 from harness.trial.checkpoint import Checkpoints
 from harness.trial.spec import Trial, recipe
 
+HERE = provenance.versions()["torch"]
 HASHES = {"code": "c" * 16, "data": "d" * 16, "backbone": "b" * 16}
 
 
@@ -40,9 +42,9 @@ def declare(store: Store, *items: dict) -> None:
     ])  # fmt: skip
 
 
-def commit(store: Store, item: dict) -> None:
+def commit(store: Store, item: dict, **versions: str) -> None:
     row = {"id": item["id"], "label": "a", "method": "a", "dataset": "d", "seed": 0, "status": "ok", "spec": {}}
-    store.commit(Record(trial=row))
+    store.commit(Record(trial=row | ({"versions": provenance.versions() | versions} if versions else {})))
 
 
 @pytest.fixture
@@ -179,3 +181,25 @@ def test_the_command_line_names_the_change_refuses_and_accepts(tmp_path, monkeyp
     code[0] = "f" * 16
     assert main.call(words) == 0
     assert "code changed since the checkpoint of trial aaaacccc (code cccccccc -> ffffffff)" in capsys.readouterr().out
+
+
+def test_a_study_is_not_continued_under_another_minor_release_unasked(store):
+    old, new = trial(), trial("bbbb", seed=1)
+    declare(store, old, new)
+    commit(store, old, torch="2.3.1+cpu")
+    assert drift.report([old], store, "s") == [], "nothing is left to measure"
+    words = "1 of the committed trials of s were measured with torch 2.3, here is " + HERE
+    with pytest.raises(drift.Drift) as fault:
+        drift.report([old, new], store, "s")
+    assert (
+        str(fault.value).startswith(words) and "--accept-drift" in str(fault.value) and "all rows" in str(fault.value)
+    )
+    assert drift.report([old, new], store, "s", accept=True) == [words]
+
+
+def test_another_patch_of_a_release_is_no_drift(store):
+    old, new = trial(), trial("bbbb", seed=1)
+    declare(store, old, new)
+    commit(store, old, torch=drift.minor(HERE) + ".99", pillow=provenance.versions()["pillow"])
+    assert drift.report([old, new], store, "s") == []
+    assert drift.minor("2.15.1+cpu") == "2.15"
