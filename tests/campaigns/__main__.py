@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from tests.campaigns import crash, flips, forty, full, hammer, kills, overhead, sizes
+from tests.campaigns import crash, flips, forty, full, hammer, identities, kills, kinds, overhead, sizes
 from tests.campaigns.toy import scratch
 
 WORKERS = int(os.environ.get("WORKERS", "0")) or None  # as many as there are cores
@@ -23,6 +23,9 @@ CAMPAIGNS = {
     "kills": ("upbench run is killed", lambda folder: kills.campaign(folder, int(os.environ.get("KILLS", "200")))),
     "sizes": ("a large store is read", sizes.campaign),
     "overhead": ("an executor runs trials that do nothing", overhead.campaign),
+    "identity": ("a module below the trial computes something else: run again?", identities.campaign),
+    "harmless": ("a module that identity leaves out is broken: same numbers?", identities.harmless),
+    "kinds": ("a fault of a kind that was once not seen", kinds.campaign),
     "forty": ("what answers one of the forty faults is taken out of the code", forty.campaign),
 }
 

@@ -60,6 +60,8 @@ def test_whatever_is_reached_counts_and_nothing_else(house):
     assert house(deep) != house({**deep, "harness/c.py": PLAIN.replace("+ 1", "+ 2")})
     lazy = {**base, "harness/a.py": "def g():\n    from harness.c import f\n    return f(1)\n"}
     assert house(lazy) != house({**lazy, "harness/c.py": PLAIN.replace("+ 1", "+ 2")})
+    far = {**lazy, "harness/c.py": "from harness import d\n" + PLAIN, "harness/d.py": PLAIN}
+    assert house(far) != house({**far, "harness/d.py": PLAIN.replace("+ 1", "+ 2")})
     assert house(deep, exempt=["harness.c"]) == house({**deep, "harness/c.py": PLAIN + "x = 1"}, exempt=["harness.c"])
 
 

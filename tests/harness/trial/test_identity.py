@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 import torch
 
 from harness import meaning, registry
@@ -59,3 +60,26 @@ def test_the_metrics_that_choose_are_those_that_selection_reads():
 def test_what_is_exempt_is_there():
     for name in identity.EXEMPT:
         assert meaning.file_of(name), f"{name} is exempt and is not there"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("harness/evaluation/metrics/mean_ap.py", "+ 1", "+ 2"),
+        ("harness/model/names.py", 'zip("qkv", value', 'zip("vkq", value'),
+        ("harness/model/weights.py", "align_corners=False", "align_corners=True"),
+        ("harness/data/pipeline/images.py", "(levels + 128) // 257", "levels // 256"),
+        ("harness/model/tokenizer.py", "[: self.context - 1]", "[: self.context - 2]"),
+        ("harness/model/half_precision.py", "parameter.data.half()", "parameter.data"),
+    ],
+)
+def test_what_is_computed_otherwise_is_another_trial(file, old, new, tmp_path, monkeypatch):
+    """One change in each of a few; `make check` changes every module in turn, and lays a real study out."""
+    text = (meaning.ROOT / file).read_text()
+    assert text.count(old) == 1
+    (tmp_path / "other.py").write_text(text.replace(old, new))
+    files, real = identity.files("lora", (), DATA, LOSSES), meaning._text
+    before = meaning.digest(files, tuple(identity.EXEMPT))
+    place = tmp_path / "other.py"
+    monkeypatch.setattr(meaning, "_text", lambda path: real(place if path == meaning.ROOT / file else path))
+    assert meaning.digest(files, tuple(identity.EXEMPT)) != before
