@@ -64,6 +64,21 @@ def _digest(path: str, size: int, changed: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def names(path: Path) -> frozenset[str]:
+    """Names of the tensors of a file; looked up again only when size or time of change differ.
+
+    Raises:
+        EnvironmentFault: as `read`.
+    """
+    stat = path.stat()
+    return _names(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=16)
+def _names(path: str, size: int, changed: int) -> frozenset[str]:
+    return frozenset(read(Path(path)))
+
+
 def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, a state dict or a TorchScript archive.
 

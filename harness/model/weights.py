@@ -40,7 +40,8 @@ class Source:
         image: (height, width) in pixels; None for the model's own size.
         resize: How the position embedding is brought to `image`: `bilinear` (UP-Person) or `bicubic` (open_clip,
             with antialiasing).
-        activation: `auto`, `gelu` or `quick_gelu`; auto asks the model, the tag and the checkpoint.
+        activation: `auto`, `gelu` or `quick_gelu`; auto asks the model, the tag and the checkpoint, and refuses a file
+            that does not tell: with the wrong one features differ and nothing else shows it.
     """
 
     name: str = "ViT-B-16"
@@ -115,7 +116,7 @@ def shape(source: Source) -> Shape:
             f"{round(height / patch) * patch}x{round(width / patch) * patch}",
         )
     grid = (height // patch, width // patch)
-    quick = config.get("quick_gelu", False) if source.activation == "auto" else source.activation == "quick_gelu"
+    quick = _quick(source, config)
     head, width = vision.get("head_width", 64), vision["width"]
     inner = int(width * vision.get("mlp_ratio", 4.0))
     tokens, vocabulary = text.get("context_length", 77), text.get("vocab_size", 49408)
@@ -127,6 +128,28 @@ def shape(source: Source) -> Shape:
             vocabulary=vocabulary,
         ),
         quick_gelu=quick,
+    )
+
+
+def _quick(source: Source, config: Mapping) -> bool:
+    """Whether the activation is QuickGELU.
+
+    Raises:
+        UserError: a file of weights from which it cannot be known.
+    """
+    if source.activation != "auto":
+        return source.activation == "quick_gelu"
+    file = Path(source.pretrained) if source.pretrained else None
+    if config.get("quick_gelu") or file is None or not file.is_file():
+        return bool(config.get("quick_gelu"))
+    if "input_resolution" in weight_files.names(file):  # OpenAI's own files
+        return True
+    if folder_of(source.name):  # its configuration tells
+        return False
+    raise UserError(
+        f"{file} does not tell its activation",
+        "backbone.activation",
+        "quick_gelu (OpenAI's weights and what was trained from them, as IRRA's) or gelu (most of open_clip's own)",
     )
 
 
@@ -146,8 +169,6 @@ def load(source: Source, seed: int = 0) -> Backbone:
     weights = _weights(source)
     if weights is None:
         return random(sizes, seed)
-    if "input_resolution" in weights and source.activation == "auto":
-        sizes = Shape(sizes.image, sizes.text, quick_gelu=True)
     return from_state(sizes, weights, _pair(_config(source)["vision_cfg"]["image_size"]), source.resize)
 
 

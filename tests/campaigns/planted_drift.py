@@ -1,4 +1,4 @@
-"""Faults about releases and identity, and the tests that notice them."""
+"""Faults about releases, identity and activations, and the tests that notice them."""
 
 DRIFT, RELEASES = "tests/harness/trial/test_drift.py", "tests/reports/test_releases.py"
 PLANTED = [
@@ -57,5 +57,19 @@ PLANTED = [
         "harness/trial/identity.py",
         '("losses", losses), ("metrics", CHOOSING)',
         '("losses", losses)',
+    ),
+    (
+        "activation",
+        "tests/harness/model/test_weights.py::test_a_file_that_does_not_tell_its_activation_is_refused[.pt]",
+        "harness/model/weights.py",
+        "    if folder_of(source.name):  # its configuration tells",
+        "    if True:",
+    ),
+    (
+        "activation",
+        "tests/harness/model/test_weights.py::test_a_file_that_does_not_tell_its_activation_is_refused[.safetensors]",
+        "harness/model/weights.py",
+        'if "input_resolution" in weight_files.names(file):',
+        "if False:",
     ),
 ]

@@ -122,3 +122,31 @@ def test_a_damaged_file_is_one_line(tmp_path, damage, suffix):
     ) as caught:
         weight_files.read(path)
     assert "\n" not in str(caught.value) and not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_a_file_that_does_not_tell_its_activation_is_refused(tmp_path, suffix):
+    """OpenAI's weights as a plain state dict: taken with GELU, features would differ and nothing say so."""
+    keep = {".safetensors": save_file, ".pt": torch.save}[suffix]
+    file = tmp_path / f"weights{suffix}"
+    keep({"logit_scale": torch.ones(1)}, file)
+    with pytest.raises(UserError, match=r"backbone\.activation: .* does not tell .*; expected quick_gelu .* gelu"):
+        weights.shape(Source("ViT-B-16", str(file)))
+    for said, quick in (("gelu", False), ("quick_gelu", True)):
+        assert weights.shape(Source("ViT-B-16", str(file), activation=said)).quick_gelu is quick
+    assert weights.shape(Source("ViT-B-16-quickgelu", str(file))).quick_gelu, "the name says so"
+    other = tmp_path / f"openai{suffix}"
+    keep({"logit_scale": torch.ones(1), "input_resolution": torch.tensor(224)}, other)
+    assert weights.shape(Source("ViT-B-16", str(other))).quick_gelu
+    assert weights.shape(Source("ViT-B-16", "openai")).quick_gelu
+    assert not weights.shape(Source("ViT-B-16", "laion2b_s34b_b88k")).quick_gelu
+
+
+def test_a_plan_refuses_such_a_file_in_one_line(tmp_path, capsys):
+    file = tmp_path / "weights.safetensors"
+    save_file({"logit_scale": torch.ones(1)}, file)
+    (tmp_path / "real.yaml").write_text(STUDY.replace("openai", str(file)))
+    places = ["--data", str(tmp_path / "data"), "--store", str(tmp_path / "store")]
+    assert main.call(["plan", str(tmp_path / "real.yaml"), "--no-probe", *places]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1 and "does not tell its activation" in err
