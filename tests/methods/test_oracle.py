@@ -21,7 +21,7 @@ from torch import Tensor
 
 from harness.adaptation.method import trainable
 from harness.model.clip import Backbone, Shape, TowerShape
-from harness.model.weights import from_state
+from harness.model.state_dict import from_state
 from harness.training import interaction
 from harness.training.losses import sdm
 from methods import union

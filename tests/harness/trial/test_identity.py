@@ -67,7 +67,7 @@ def test_what_is_exempt_is_there():
     [
         ("harness/evaluation/metrics/mean_ap.py", "+ 1", "+ 2"),
         ("harness/model/names.py", 'zip("qkv", value', 'zip("vkq", value'),
-        ("harness/model/weights.py", "align_corners=False", "align_corners=True"),
+        ("harness/model/state_dict.py", "align_corners=False", "align_corners=True"),
         ("harness/data/pipeline/images.py", "(levels + 128) // 257", "levels // 256"),
         ("harness/model/tokenizer.py", "[: self.context - 1]", "[: self.context - 2]"),
         ("harness/model/half_precision.py", "parameter.data.half()", "parameter.data"),

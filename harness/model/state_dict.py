@@ -1,0 +1,54 @@
+"""A state dict in open_clip's or OpenAI's naming as towers, its position table brought to the wanted grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from harness.errors import UserError
+from harness.model.clip import Backbone, Shape
+from harness.model.names import ours
+
+
+def from_state(sizes: Shape, state: Mapping[str, Tensor], trained_at: tuple[int, int], resize: str) -> Backbone:
+    """A frozen backbone from a state dict in open_clip's or OpenAI's naming.
+
+    `trained_at` is the (height, width) in pixels of the position embedding in `state`.
+    """
+    own = {}
+    for key, value in state.items():
+        for name, part in ours(key.removeprefix("module."), value):
+            own[name] = part.float()
+    position = own.get("image.position")
+    if position is not None:
+        old = tuple(side // sizes.image.patch for side in trained_at)
+        own["image.position"] = resize_position(position, old, sizes.image.grid, resize)
+    with torch.device("meta"):
+        backbone = Backbone(sizes)
+    expected = backbone.state_dict()
+    wrong = [
+        f"{'missing' if k not in own else 'unexpected' if k not in expected else 'shape of'} {k}"
+        for k in [*expected, *(k for k in own if k not in expected)]
+        if k not in own or k not in expected or own[k].shape != expected[k].shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise UserError(f"checkpoint does not fit the backbone: {', '.join(wrong[:3])}{more}", "backbone.pretrained")
+    backbone.load_state_dict(own, assign=True)
+    return backbone.requires_grad_(False).eval()
+
+
+def resize_position(table: Tensor, old: tuple[int, int], new: tuple[int, int], resize: str) -> Tensor:
+    """Position embedding [1 + old patches, width] to [1 + new patches, width]; the class token's row is kept."""
+    if len(table) != 1 + math.prod(old):
+        raise UserError(f"position embedding has {len(table) - 1} patches", "backbone.pretrained", f"{old[0]}x{old[1]}")
+    if old == new:
+        return table
+    grid = table[1:].T.reshape(1, -1, *old)
+    bicubic = resize == "bicubic"
+    grid = F.interpolate(grid, new, mode=resize, align_corners=False, antialias=bicubic)
+    return torch.cat([table[:1], grid.flatten(2)[0].T])
