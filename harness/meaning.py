@@ -39,7 +39,7 @@ def reached(files: Iterable[Path], exempt: Collection[str] = ()) -> set[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += [file for name in _imported(path) if not _under(name, exempt) for file in _files(name)]
+            waiting += [file for _, name in _imports(path) if not _under(name, exempt) for file in _files(name)]
     return found
 
 
@@ -74,8 +74,9 @@ def _files(name: str) -> Iterator[Path]:
 
 
 @functools.cache
-def _imported(path: Path) -> frozenset[str]:
-    return frozenset(name for node in ast.walk(_tree(path)) for name, *_ in _brought(node))
+def _imports(path: Path) -> tuple[tuple[str, str], ...]:
+    """The name that each import of this project brings, and the module it comes from, in order of the names."""
+    return tuple(sorted({(here, name) for node in ast.walk(_tree(path)) for name, _, here in _brought(node)}))
 
 
 def _brought(node: ast.AST) -> Iterator[tuple[str, str | None, str]]:
@@ -116,15 +117,8 @@ def _tree(path: Path) -> ast.Module:
 
 def _meaning(path: Path, exempt: tuple[str, ...]) -> str:
     """Hash of what a file computes: its own text, and for each name that it imports the text that it comes from."""
-    brought = [name for name in _origins(path) if not _under(name, exempt)]
+    brought = [name for _, name in _imports(path) if not _under(name, exempt)]
     return _hash([_text(path), [_text(file) for name in brought if (file := file_of(name))]])
-
-
-@functools.cache
-def _origins(path: Path) -> tuple[str, ...]:
-    """The module that each imported name comes from, in the order of the names."""
-    found = {(here, name) for node in ast.walk(_tree(path)) for name, _, here in _brought(node)}
-    return tuple(name for _, name in sorted(found))
 
 
 @functools.cache

@@ -41,8 +41,8 @@ PLANTED = [
         "identity",
         "tests/harness/test_meaning.py::test_whatever_is_reached_counts_and_nothing_else",
         "harness/meaning.py",
-        "for node in ast.walk(_tree(path)) for name, *_ in _brought(node))",
-        "for node in _tree(path).body for name, *_ in _brought(node))",
+        "for node in ast.walk(_tree(path)) for name, _, here in _brought(node)}",
+        "for node in _tree(path).body for name, _, here in _brought(node)}",
     ),
     (
         "identity",

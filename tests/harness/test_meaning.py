@@ -7,7 +7,7 @@ import pytest
 from harness import meaning
 
 PLAIN = '"""Doc."""\n\n\ndef f(x):\n    """Doc."""\n    return x + 1\n'
-CACHED = (meaning._tree, meaning._text, meaning._origins, meaning._imported, meaning._offered, meaning.file_of)
+CACHED = (meaning._tree, meaning._text, meaning._imports, meaning._offered, meaning.file_of)
 
 
 @pytest.fixture
