@@ -26,6 +26,7 @@ COMMANDS = {
     "recommend": "say which method and budget to take within limits",
     "inspect": "write pictures, features and attention of one trial",
     "data": "check, make or pack a data set",
+    "weights": "say what a file of weights is",
     "bench": "measure the harness against naive baselines",
     "schema": "print a JSON Schema of study files, for editors",
     "check-method": "ask every promise of a method in a file",

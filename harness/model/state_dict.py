@@ -14,19 +14,18 @@ from harness.model.clip import Backbone, Shape
 from harness.model.names import ours
 
 
-def from_state(sizes: Shape, state: Mapping[str, Tensor], trained_at: tuple[int, int], resize: str) -> Backbone:
+def from_state(sizes: Shape, state: Mapping[str, Tensor], grid: tuple[int, int], resize: str) -> Backbone:
     """A frozen backbone from a state dict in open_clip's or OpenAI's naming.
 
-    `trained_at` is the (height, width) in pixels of the position embedding in `state`.
+    `grid` is the (rows, columns) of patches of the position embedding in `state`.
     """
     own = {}
     for key, value in state.items():
-        for name, part in ours(key.removeprefix("module."), value):
+        for name, part in ours(key, value):
             own[name] = part.float()
     position = own.get("image.position")
     if position is not None:
-        old = tuple(side // sizes.image.patch for side in trained_at)
-        own["image.position"] = resize_position(position, old, sizes.image.grid, resize)
+        own["image.position"] = resize_position(position, grid, sizes.image.grid, resize)
     with torch.device("meta"):
         backbone = Backbone(sizes)
     expected = backbone.state_dict()

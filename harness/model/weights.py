@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,12 +35,14 @@ class Source:
     Attributes:
         name: A shipped folder (`tiny`), an open_clip model name (`ViT-B-16`), or the path of a folder in open_clip's
             `local-dir` layout.
-        pretrained: open_clip's tag, the path of a checkpoint, or None for the folder's weights or a random start.
+        pretrained: open_clip's tag, the path of a checkpoint or folder in one of the forms of `forms.py`, or None for
+            the folder's weights or a random start.
         image: (height, width) in pixels; None for the model's own size.
         resize: How the position embedding is brought to `image`: `bilinear` (UP-Person) or `bicubic` (open_clip,
             with antialiasing).
         activation: `auto`, `gelu` or `quick_gelu`; auto asks the model, the tag and the checkpoint, and refuses a file
             that does not tell: with the wrong one features differ and nothing else shows it.
+        trained_at: (height, width) in pixels of the position table; None reads it off the table's length.
     """
 
     name: str = "ViT-B-16"
@@ -47,6 +50,7 @@ class Source:
     image: tuple[int, int] | None = None
     resize: str = "bilinear"
     activation: str = "auto"
+    trained_at: tuple[int, int] | None = None
 
 
 def folder_of(name: str) -> Path | None:
@@ -138,12 +142,11 @@ def _quick(source: Source, config: Mapping) -> bool:
     if source.activation != "auto":
         return source.activation == "quick_gelu"
     file = Path(source.pretrained) if source.pretrained else None
-    if config.get("quick_gelu") or file is None or not file.is_file():
+    if config.get("quick_gelu") or file is None or not file.exists():
         return bool(config.get("quick_gelu"))
-    if "input_resolution" in weight_files.names(file):  # OpenAI's own files
-        return True
-    if folder_of(source.name):  # its configuration tells
-        return False
+    told = weight_files.form(file).quick_gelu
+    if told is not None or folder_of(source.name):  # whose configuration tells
+        return bool(told)
     raise UserError(
         f"{file} does not tell its activation",
         "backbone.activation",
@@ -164,10 +167,38 @@ def pixels(source: Source) -> dict[str, tuple]:
 def load(source: Source, seed: int = 0) -> Backbone:
     """A frozen backbone with the weights of `source`; `seed` acts on random initialisation only."""
     sizes = shape(source)
-    weights = _weights(source)
-    if weights is None:
+    path = _file(source)
+    if path is None:
+        if fault := lacking(source):
+            raise fault
         return random(sizes, seed)
-    return from_state(sizes, weights, _pair(_config(source)["vision_cfg"]["image_size"]), source.resize)
+    weights = weight_files.form(path).state
+    return from_state(sizes, weights, _grid(source, sizes, weights), source.resize)
+
+
+def _grid(source: Source, sizes: Shape, weights: Mapping[str, Tensor]) -> tuple[int, int]:
+    """Rows and columns of patches that the position table in `weights` was trained at, read off its length.
+
+    Raises:
+        UserError: a length that tells no grid, or another one than was said.
+    """
+    patch, count = sizes.image.patch, len(weights.get("visual.positional_embedding", ())) - 1
+    own = _pair(_config(source)["vision_cfg"]["image_size"])
+    if source.trained_at:
+        grid = (source.trained_at[0] // patch, source.trained_at[1] // patch)
+        if math.prod(grid) != count:
+            raise UserError(f"the position table has {count} patches", "backbone.trained_at", f"{grid[0]}x{grid[1]}")
+        return grid
+    usual = [(own[0] // patch, own[1] // patch), sizes.image.grid]
+    usual += [(round((count * k) ** 0.5), round((count / k) ** 0.5)) for k in (1, 3, 2)]  # square, 384x128, 256x128
+    found = next((grid for grid in usual if math.prod(grid) == count), None)
+    if found is None and count >= 0:
+        raise UserError(
+            f"the position table has {count} patches, which is no usual image",
+            "backbone.pretrained",
+            "backbone.trained_at: [height, width] in pixels",
+        )
+    return found or sizes.image.grid
 
 
 def random(sizes: Shape, seed: int = 0) -> Backbone:
@@ -188,15 +219,6 @@ def random(sizes: Shape, seed: int = 0) -> Backbone:
                 std = known.get(last[0], 0.01 if tower.causal and name == "position" else inner)
                 nn.init.normal_(parameter, std=std, generator=generator)
     return backbone.requires_grad_(False).eval()
-
-
-def _weights(source: Source) -> dict[str, Tensor] | None:
-    path = _file(source)
-    if path is not None:
-        return weight_files.read(path)
-    if fault := lacking(source):
-        raise fault
-    return None
 
 
 def lacking(source: Source) -> EnvironmentFault | None:
@@ -241,7 +263,7 @@ def _file(source: Source) -> Path | None:
     """The file that holds the weights of `source`, if there is one here."""
     if source.pretrained:
         path = Path(source.pretrained)
-        return path if path.is_file() else weight_files.find(_tag(source))
+        return path if path.exists() else weight_files.find(_tag(source))
     folder = folder_of(source.name)
     return folder / FILE if folder and (folder / FILE).is_file() else None
 
@@ -260,7 +282,7 @@ def identity(source: Source) -> str:
     A tag names published weights, so it stands for them whether they are on this machine or not, and wherever they lie.
     """
     path = Path(source.pretrained) if source.pretrained else _file(source)
-    if path is not None and path.is_file():
+    if path is not None and path.exists():
         return weight_files.digest(path)[:16]
     return f"{source.name}/{source.pretrained or 'random'}"
 

@@ -39,6 +39,7 @@ class Backbone(Value):
     image: Annotated[tuple[int, int], Listed] | None = None
     resize: Literal["bilinear", "bicubic"] = "bilinear"
     activation: Literal["auto", "gelu", "quick_gelu"] = "auto"
+    trained_at: Annotated[tuple[int, int], Listed] | None = None
 
 
 class Trial(Value):

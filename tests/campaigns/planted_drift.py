@@ -62,14 +62,14 @@ PLANTED = [
         "activation",
         "tests/harness/model/test_weights.py::test_a_file_that_does_not_tell_its_activation_is_refused[.pt]",
         "harness/model/weights.py",
-        "    if folder_of(source.name):  # its configuration tells",
+        "    if told is not None or folder_of(source.name):  # whose configuration tells",
         "    if True:",
     ),
     (
         "activation",
         "tests/harness/model/test_weights.py::test_a_file_that_does_not_tell_its_activation_is_refused[.safetensors]",
         "harness/model/weights.py",
-        'if "input_resolution" in weight_files.names(file):',
-        "if False:",
+        "told = weight_files.form(file).quick_gelu",
+        "told = None",
     ),
 ]

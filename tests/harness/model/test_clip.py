@@ -107,7 +107,7 @@ def test_wrong_checkpoint_names_the_difference(tmp_path):
     state = model.state_dict()
     state.pop("visual.ln_post.bias")
     with pytest.raises(UserError, match=r"missing image\.ln_final\.bias"):
-        from_state(shape(source), state, (64, 32), "bilinear")
+        from_state(shape(source), state, (4, 2), "bilinear")
 
 
 def test_unknown_names_are_answered():
@@ -137,7 +137,7 @@ def test_vit_b_16_equals_open_clip():
     torch.manual_seed(0)
     model = disturb(open_clip.create_model("ViT-B-16", force_image_size=(384, 128), force_quick_gelu=True))
     sizes = shape(Source("ViT-B-16", image=(384, 128), activation="quick_gelu"))
-    backbone = from_state(sizes, model.state_dict(), (384, 128), "bilinear")
+    backbone = from_state(sizes, model.state_dict(), (24, 8), "bilinear")
     images, ids = torch.randn(2, 3, 384, 128), torch.randint(1, 400, (2, 77))
     ids[:, 40] = 49407
     with torch.no_grad():
