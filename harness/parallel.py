@@ -8,11 +8,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
 
-_shared: dict[str, Callable[[object], object]] = {}
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+_shared: dict[str, Callable[[Any], Any]] = {}
 
 
-def each(function: Callable[[object], object], items: Iterable[object], workers: int) -> list:
+def each(function: Callable[[Item], Made], items: Iterable[Item], workers: int) -> list[Made]:
     """`[function(item) for item in items]`, in `workers` processes where forks are possible.
 
     What `function` gives, and the items, are sent between processes; what it refers to is not.

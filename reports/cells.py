@@ -61,7 +61,22 @@ class Cell:
     @property
     def mean(self) -> float | None:
         """Mean over the seeds that have a score."""
-        return self.interval.mean if self.values else None
+        return self.interval.mean if self.interval else None
+
+    @property
+    def known(self) -> Interval:
+        """The interval of a cell with a score; ValueError without one."""
+        return self.interval or over_seeds(np.array(self.values))
+
+    @property
+    def score(self) -> float:
+        """The mean of a cell with a score; ValueError without one."""
+        return self.known.mean
+
+    @property
+    def size(self) -> int:
+        """Parameters: trained, or else wanted; 0 where neither is known."""
+        return self.trained or self.target or 0
 
     @property
     def status(self) -> str:
@@ -186,11 +201,6 @@ def _groups(results: Results) -> list[tuple[dict, list[str], list[int]]]:
 SIZES = ("budget_parameters", "trained", "total", "share")
 
 
-def _median(values: np.ndarray) -> float | None:
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else None
-
-
 def _extreme(of: Callable[[np.ndarray], float]) -> Callable[[np.ndarray], float | None]:
     def found(values: np.ndarray) -> float | None:
         values = values[np.isfinite(values)]
@@ -199,6 +209,7 @@ def _extreme(of: Callable[[np.ndarray], float]) -> Callable[[np.ndarray], float 
     return found
 
 
+_median = _extreme(np.median)
 MEDIANS = (
     "flops_forward", "flops_backward", "peak_memory_train", "peak_memory_evaluate", "step_seconds", "seconds_total",
     "seconds_train", "seconds_evaluate", "seconds_data", "seconds_compile", "seconds_first_step", "latency_image_ms",
@@ -253,7 +264,7 @@ def sources(found: Iterable[Cell]) -> list[str]:
     made: dict[str, list[str]] = {}
     found = [c for c in found if c.val]
     for place in places(found):
-        for kind in dict.fromkeys(c.val for c in found if c.dataset == place):
+        for kind in dict.fromkeys(c.val for c in found if c.dataset == place and c.val):
             made.setdefault(kind, []).append(palette.name(place))
     return [f"val of {', '.join(where)}: a {kind}" for kind, where in made.items()]
 
@@ -264,7 +275,7 @@ def leading(found: Sequence[Cell], most: int = 12) -> tuple[list[Cell], str]:
     best: dict[str, float] = {}
     for c in found:
         if c.method not in ("zero_shot", "full"):
-            best[c.key] = max(best.get(c.key, -1.0), c.mean if c.values else -1.0)
+            best[c.key] = max(best.get(c.key, -1.0), c.score if c.values else -1.0)
     kept = set(sorted(best, key=lambda k: -best[k])[:most])
     left = len(best) - len(kept)
     words = f"shown: the {most} best series; {left} more are in the tables" if left else ""

@@ -32,7 +32,8 @@ def reference(cell: Cell, found: Sequence[Cell]) -> Cell | None:
 
     None where there is none, or several between which only their scores could choose.
     """
-    own, near = dict(cell.variant), {}
+    own = dict(cell.variant)
+    near: dict[bool, list[Cell]] = {}
     for c in found:
         other = dict(c.variant)
         same = (c.dataset, c.part, c.measured) == (cell.dataset, cell.part, cell.measured)
@@ -65,12 +66,13 @@ class Records:
 
     @cached_property
     def _by_trial(self) -> dict[tuple[str, str], Queries]:
-        columns = [self._frame[name].to_numpy() for name in ("query", "person", "first")]
+        query, person, rank = (self._frame[name].to_numpy() for name in ("query", "person", "first"))
         (ids, trials), (places, datasets) = self._names
         key = ids[self._rows].astype(np.int64) * max(len(datasets), 1) + places[self._rows]
         edges = np.flatnonzero(np.diff(key)) + 1
         starts = np.concatenate([[0], edges, [len(key)]]) if len(key) else np.zeros(1, dtype=int)
         first = key[starts[:-1]]
+        runs: dict[int, slice | np.ndarray]
         if len(np.unique(first)) < len(first):  # a trial's records are scattered
             runs = {k: np.flatnonzero(key == k) for k in np.unique(first)}
         else:
@@ -79,12 +81,18 @@ class Records:
         found = {}
         for k, rows in runs.items():
             ident, place = divmod(int(k), max(len(datasets), 1))
-            found[trials[ident], datasets[place]] = Queries(*(column[rows] for column in columns), rows)
+            found[trials[ident], datasets[place]] = Queries(query[rows], person[rows], rank[rows], rows)
         return found
 
     def of(self, ident: str, dataset: str) -> Queries | None:
         """Records of one trial on one dataset; None where none were kept."""
         return self._by_trial.get((ident, dataset))
+
+    def whole(self, ids: Sequence[str], dataset: str) -> list[Queries] | None:
+        """Records of some trials, all of the same queries; None where a trial has none, or others."""
+        found = [f for i in ids if (f := self.of(i, dataset)) is not None]
+        same = len(found) == len(ids) and all(np.array_equal(f.query, found[0].query) for f in found)
+        return found if same else None
 
     def values(self, found: Queries, metric: str) -> np.ndarray:
         """Percent per query."""
@@ -118,14 +126,14 @@ class Records:
         if pair is not None:
             return difference(*pair)
         shared = [(a.values[a.ids.index(i)], b.values[b.ids.index(j)]) for i, j in _shared(a, b)]
-        return by_seed(*map(np.array, zip(*shared, strict=True))) if shared else None
+        return by_seed(np.array([one for one, _ in shared]), np.array([two for _, two in shared])) if shared else None
 
     def ties(self, cells: Sequence[Cell], metric: str, level: float = 0.05) -> tuple[Cell | None, list[Cell]]:
         """The cell with the best mean, and the others that cannot be told from it (Holm over the comparisons)."""
         scored = [c for c in cells if c.values]
         if not scored:
             return None, []
-        best = max(scored, key=lambda c: c.mean)
+        best = max(scored, key=lambda c: c.score)
         others = [c for c in scored if c is not best]
         found = [self.difference(best, c, metric) for c in others]
         adjusted = holm(np.array([1.0 if d is None else d.p for d in found]))

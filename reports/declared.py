@@ -62,10 +62,11 @@ def declared(results: Results) -> pd.DataFrame:
     frame = frame.astype({"budget": object}).copy()
     frame["budget"] = frame["budget"].where(frame["budget"].notna(), "")
     specs = {t["id"]: t.get("trial") or {} for t in results.study.get("trials", [])}
-    frame["trial"] = [
+    given: list[dict[str, object]] = [
         leaves(specs.get(ident) or (json.loads(spec) if isinstance(spec, str) else {}))
         for ident, spec in zip(frame["id"], frame.get("spec", [None] * len(frame)), strict=True)
     ]
+    frame["trial"] = pd.Series(given, index=frame.index, dtype=object)
     document = results.study.get("study") or {}
     grid = [*(document.get("grid") or {}), *(document.get("zip") or {})]
     if grid:

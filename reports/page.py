@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import pandas as pd
@@ -27,8 +27,6 @@ from reports.recipes import recipes
 from reports.table import Table, Value
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from harness.store.store import Results
     from reports.inspected import Inspection
 
@@ -135,7 +133,7 @@ def summary(results: Results, metric: str = "R1") -> str:
         budgets = dict.fromkeys(c.budget for c in sorted(here, key=lambda c: c.target or 0) if c.budget)
         for budget in budgets:
             group = [c for c in here if c.budget == budget]
-            scored = sorted((c for c in group if c.values), key=lambda c: -c.mean)
+            scored = sorted((c for c in group if c.values), key=lambda c: -c.score)
             if scored:
                 lines.append(_line(f"{budget}", scored[0]))
             else:
@@ -151,7 +149,7 @@ def study_name(results: Results) -> str:
 
 
 def _line(budget: str, c: Cell) -> str:
-    half = c.interval.half
+    half = c.known.half
     score = f"{c.mean:6.2f}" + (f" ± {half:<5.2f}" if half is not None else " " * 8)
     seeds = "one seed" if len(c.statuses) == 1 else f"{len(c.values)} of {len(c.statuses)} seeds"
     story = "" if c.status == "ok" else f"  ({seeds})"
@@ -168,13 +166,13 @@ def _order(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda n: (FIRST.index(n) if n in FIRST else len(FIRST), n))
 
 
-def _call(function: Callable, given: Mapping[str, object]) -> object:
+def _call(function: Callable[..., Any], given: Mapping[str, object]) -> Any:
     """The result of `function` for those of the arguments that it names."""
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     return function(**{name: given[name] for name in names if name in given})
 
 
-def _figure(name: str, made: Figure, out: Path) -> tuple[list[Path], Shown]:
+def _figure(name: str, made: style.Sheet, out: Path) -> tuple[list[Path], Shown]:
     paths = style.save(made, out / "figures" / name)
     frame = style.numbers(made)
     tips = {}
@@ -190,10 +188,10 @@ def _inline(svg: str, name: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(href="|url\()#', rf"\g<1>#{name}-", svg)
-    points = re.search(r'width="([\d.]+)pt"', svg)
     head, tail = svg.split(">", 1)
+    points = float(re.findall(r'width="([\d.]+)pt"', head)[0])
     head = re.sub(r'\s(width|height)="[\d.]+pt"', "", head)
-    return f'{head} style="width:{2 * float(points.group(1)):.0f}px" role="group" aria-label="{name}">{tail}'
+    return f'{head} style="width:{2 * points:.0f}px" role="group" aria-label="{name}">{tail}'
 
 
 def _table(name: str, made: Table, out: Path) -> tuple[list[Path], Shown]:
@@ -258,8 +256,7 @@ def provenance(results: Results) -> list[tuple[str, str]]:
         mixed = len(seen) > 1 and column not in ("data_hash", "code_hash")
         text = "; ".join(f"{v} ({n} trials)" if len(seen) > 1 else v for v, n in sorted(seen.items()))
         rows.append((what, ("mixed: " if mixed else "") + text))
-    starts = frame["started"].dropna() if "started" in frame else []
-    if len(starts):
+    if "started" in frame and len(starts := frame["started"].dropna()):
         rows.append(("Run", f"{min(starts):%Y-%m-%d %H:%M} to {max(starts):%Y-%m-%d %H:%M} UTC"))
     return rows
 

@@ -30,11 +30,11 @@ def recipes(results: Results) -> list[tuple[str, str]]:
             labels = seen.setdefault(key, {}).setdefault(_text(value), [])
             labels += [palette.name(label)] if palette.name(label) not in labels else []
     rows = []
-    for key, values in seen.items():
-        if len(values) == 1:
-            rows.append((key, next(iter(values))))
+    for key, said in seen.items():
+        if len(said) == 1:
+            rows.append((key, next(iter(said))))
         else:
-            rows.append((key, "; ".join(f"{value} ({', '.join(labels)})" for value, labels in values.items())))
+            rows.append((key, "; ".join(f"{value} ({', '.join(labels)})" for value, labels in said.items())))
     return rows
 
 

@@ -61,7 +61,7 @@ class Advice:
         c = self.best.cell
         within = f", within {' and '.join(limit.words() for limit in self.limits)}" if self.limits else ""
         lines = [f"{palette.name(self.dataset)}{within}: {self.best.name}"]
-        half = "" if c.interval.half is None else f" ± {c.interval.half:.2f}"
+        half = "" if c.known.half is None else f" ± {c.known.half:.2f}"
         costs = [f"{style.count(c.trained or 0)} parameters"]
         costs += [size(c.costs["peak_memory_train"])] if c.costs["peak_memory_train"] else []
         costs += [f"{c.costs['seconds_total']:,.0f} s"] if c.costs["seconds_total"] else []
@@ -94,7 +94,7 @@ class Advice:
             c, gap = choice.cell, choice.behind
             return {
                 "method": c.method, "label": c.series, "budget": c.budget, "mean": c.mean,
-                "low": c.interval.low, "high": c.interval.high, "seeds": list(c.seeds), "story": c.story,
+                "low": c.known.low, "high": c.known.high, "seeds": list(c.seeds), "story": c.story,
                 "trained": c.trained, "share": c.share, "memory_bytes": c.costs["peak_memory_train"],
                 "seconds": c.costs["seconds_total"], "chance_best": choice.chance,
                 "behind": None if gap is None else gap.interval.mean,
@@ -160,7 +160,7 @@ def recommend(
 
 
 def _advise(place, within, here, limits, notes, records: Records, metric: str, seed: int) -> Advice:
-    ranked = sorted(within, key=lambda c: -c.mean)
+    ranked = sorted(within, key=lambda c: -c.score)
     chances = dict(zip(map(id, ranked), _chances(ranked, records, metric, seed), strict=True))
     best, others = ranked[0], ranked[1:]
     gaps = [records.difference(best, c, metric) for c in others]
@@ -188,14 +188,14 @@ def further_seeds(a: Cell, b: Cell, level: float = LEVEL) -> int | None:
 
 
 def _rival(choice: Choice, tied: bool) -> list[str]:
-    gap = choice.behind
-    if gap is None:
+    gap, p = choice.behind, choice.p
+    if gap is None or p is None:
         return [f"{choice.name}: {choice.cell.mean:.2f}, no seed in common"]
     ends = "" if gap.interval.low is None else f" [{gap.interval.low:.2f}, {gap.interval.high:.2f}]"
     line = f"{choice.name}: behind by {gap.interval.mean:.2f}{ends}"
     if not tied:
         alone = "; one common seed, so the spread over seeds is left out" if gap.interval.n < 2 else ""
-        return [f"{line}, p {'< 0.001' if choice.p < 0.001 else f'{choice.p:.3f}'}{alone}"]
+        return [f"{line}, p {'< 0.001' if p < 0.001 else f'{p:.3f}'}{alone}"]
     seeds = gap.interval.n
     if choice.more == 0:
         why = "more seeds would not help: the identities of the test split are too few"
@@ -218,8 +218,8 @@ def _searched(here: list[Cell], results: Results, metric: str) -> tuple[list[Cel
     val = {(c.label, c.budget, c.variant): c for c in on_val}
     kept, without = [], []
     for some in groups.values():
-        means = [m.mean if (m := val.get((c.label, c.budget, c.variant))) is not None else None for c in some]
-        if len(some) > 1 and all(mean is not None for mean in means):
+        means = [m.score for c in some if (m := val.get((c.label, c.budget, c.variant))) is not None and m.values]
+        if len(some) > 1 and len(means) == len(some):
             kept.append(some[int(np.argmax(means))])
         else:
             kept += some
@@ -257,7 +257,7 @@ def _chances(group: list[Cell], records: Records, metric: str, seed: int, draws:
         n = len(c.values)
         still = c.trained == 0
         scale, df = (np.std(c.values, ddof=1), n - 1) if n > 1 else (pooled, free)
-        drawn[:, k] = c.mean + (0 if still else stats.t.rvs(df, size=draws, random_state=rng) * scale / np.sqrt(n))
+        drawn[:, k] = c.score + (0 if still else stats.t.rvs(df, size=draws, random_state=rng) * scale / np.sqrt(n))
     drawn += _queries(group, records, metric, rng, draws)
     wins = np.bincount(drawn.argmax(axis=1), minlength=len(group))
     return (wins / draws).tolist()
@@ -269,15 +269,12 @@ def _queries(
     """What drawing other identities adds to each mean [draws, cells]; zero where records are missing."""
     if metric not in VALUES:
         return 0.0
-    columns, person, query = [], None, None
+    columns, person, query = [], np.empty(0, int), None
     for c in group:
-        frames = [records.of(i, c.measured) for i in c.ids]
-        if any(f is None for f in frames):
+        frames = records.whole(c.ids, c.measured)
+        if frames is None or (query is not None and not np.array_equal(frames[0].query, query)):
             return 0.0
-        if query is None:
-            person, query = frames[0].person, frames[0].query
-        if any(not np.array_equal(f.query, query) for f in frames):
-            return 0.0
+        person, query = frames[0].person, frames[0].query
         columns.append(np.mean([records.values(f, metric) for f in frames], axis=0))
     values = np.stack(columns, axis=1)
     _, index = np.unique(person, return_inverse=True)

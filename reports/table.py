@@ -23,11 +23,11 @@ class Value:
     text: str = ""  # shown in place of the number
 
     @classmethod
-    def of(cls, interval: Interval | None, text: str = "–", **more: object) -> Value:
+    def of(cls, interval: Interval | None, text: str = "–", emphasis: str = "", mark: str = "") -> Value:
         """From an interval, or an empty value that says `text`."""
         if interval is None:
             return cls(None, text=text)
-        return cls(interval.mean, interval.half, interval.n, **more)
+        return cls(interval.mean, interval.half, interval.n, emphasis=emphasis, mark=mark)
 
     def __str__(self) -> str:
         if self.text or self.number is None:
@@ -122,8 +122,8 @@ def _has_interval(entry: Entry) -> bool:
 def _raw(entry: Entry, wide: bool) -> list[object]:
     if not isinstance(entry, Value):
         return [entry, *[None] * (3 * wide)]
-    number = entry.number if entry.number is not None else entry.text
+    number, half = entry.number, entry.half
     if not wide:
-        return [number]
-    ends = [None, None] if entry.half is None else [entry.number - entry.half, entry.number + entry.half]
-    return [number, *ends, entry.n]
+        return [entry.text if number is None else number]
+    ends = [None, None] if number is None or half is None else [number - half, number + half]
+    return [entry.text if number is None else number, *ends, entry.n]

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -15,6 +14,7 @@ from matplotlib.transforms import ScaledTranslation, Transform
 from reports.cells import Cell
 from reports.drawing import palette, style
 from reports.drawing.palette import Look
+from reports.drawing.style import Sheet
 
 HOLLOW = "hollow: one seed, no interval"
 HALF = "half-filled: not all seeds have a score"
@@ -22,9 +22,7 @@ CROSS = "×: no score"
 CUT = "an arrowhead: the interval of two seeds goes on"
 
 
-def panels(
-    preset: str, count: int, height: float, rows: int = 1, share: bool = True
-) -> tuple[Figure, list[list[Axes]]]:
+def panels(preset: str, count: int, height: float, rows: int = 1, share: bool = True) -> tuple[Sheet, list[list[Axes]]]:
     """A figure of `count` panels, side by side as far as the preset has room, `rows` times; `height` inches each.
 
     Returns:
@@ -63,18 +61,18 @@ def point(
     `shift` moves only the drawing, in points, so that equal budgets can be seen side by side. An interval that leaves
     `bounds` ends in an arrowhead there.
     """
-    p = style.preset(axes.figure.upbench_preset)
+    p = style.preset(style.sheet(axes).upbench_preset)
     move = shifted(axes, shift)
-    interval = cell.interval
-    if interval.low is not None:
-        low, high = interval.low, interval.high
+    interval = cell.known
+    if interval.ends is not None:
+        low, high = interval.ends
         if bounds:
-            low, high = max(low, bounds[0]), min(high, bounds[1])
-            for edge, end, marker in ((bounds[0], interval.low, "v"), (bounds[1], interval.high, "^")):
-                if (end < edge) if marker == "v" else (end > edge):
-                    axes.plot([x], [edge], marker, ms=0.9 * p.marker, mew=0, color=look.colour, transform=move)[
+            for edge, end, arrow in ((bounds[0], low, "v"), (bounds[1], high, "^")):
+                if (end < edge) if arrow == "v" else (end > edge):
+                    axes.plot([x], [edge], arrow, ms=0.9 * p.marker, mew=0, color=look.colour, transform=move)[
                         0
                     ].set_clip_on(False)
+            low, high = max(low, bounds[0]), min(high, bounds[1])
         bar = axes.plot([x, x], [low, high], "-", color=look.colour, lw=0.75 * p.line, transform=move, zorder=2.5)[0]
         bar.set_gid(f"{gid}-interval")
     fill = {"single": "none", "partial": "bottom"}.get(cell.status, "full")
@@ -99,7 +97,7 @@ def point(
 
 def absent(axes: Axes, x: float, look: Look, gid: str, shift: float = 0.0) -> Line2D:
     """A cell without any score: a cross in its colour just above the lower edge of the panel, at `x`."""
-    p = style.preset(axes.figure.upbench_preset)
+    p = style.preset(style.sheet(axes).upbench_preset)
     move = axes.get_xaxis_transform() + ScaledTranslation(shift / 72, 0.9 * p.marker / 72, axes.figure.dpi_scale_trans)
     cross = axes.plot([x], [0], "x", color=look.colour, ms=0.9 * p.marker, mew=0.9 * p.line, transform=move)[0]
     cross.set_gid(gid)
@@ -114,19 +112,19 @@ def handle(look: Look, key: str) -> Line2D:
     return drawn
 
 
-def legend(figure: Figure, entries: Sequence[Line2D], columns: int | None = None) -> None:
+def legend(figure: Sheet, entries: Sequence[Line2D], columns: int | None = None) -> None:
     """A legend above all panels, where it cannot cover data."""
     p = style.preset(figure.upbench_preset)
     if not entries:
         return
-    longest = max(width(figure, e.get_label(), p.small) for e in entries) + 4.6 * p.small / 72
+    longest = max(width(figure, str(e.get_label()), p.small) for e in entries) + 4.6 * p.small / 72
     fit = max(1, int((p.width - 0.1) // longest))
     columns = min(columns or len(entries), fit, len(entries))
     columns = math.ceil(len(entries) / math.ceil(len(entries) / columns))
     figure.legend(handles=list(entries), loc="outside upper center", ncols=columns)
 
 
-def width(figure: Figure, text: str, size: float) -> float:
+def width(figure: Sheet, text: str, size: float) -> float:
     """Width of a line of text in inches at `size` points."""
     renderer = figure.canvas.get_renderer()
     # Measured large, because small sizes are rounded to whole pixels.
@@ -134,7 +132,7 @@ def width(figure: Figure, text: str, size: float) -> float:
     return renderer.get_text_width_height_descent(text, font, False)[0] / renderer.dpi / 20
 
 
-def wrapped(figure: Figure, text: str, size: float, room: float) -> str:
+def wrapped(figure: Sheet, text: str, size: float, room: float) -> str:
     """`text` broken into lines of at most `room` inches."""
     lines, line = [], ""
     for word in text.split():
@@ -147,7 +145,7 @@ def wrapped(figure: Figure, text: str, size: float, room: float) -> str:
     return "\n".join([*lines, line])
 
 
-def note(figure: Figure, sentences: Iterable[str]) -> None:
+def note(figure: Sheet, sentences: Iterable[str]) -> None:
     """Small print under the panels: what is missing and what the signs mean; nothing if there is nothing to say."""
     sentences = [s[0].upper() + s[1:] for s in sentences if s]
     if not sentences:
@@ -170,8 +168,8 @@ def tip(cell: Cell, metric: str) -> str:
     """What hovering over a cell shows."""
     lines = [f"{cell.series}{f' at {cell.budget}' if cell.budget else ''}, {palette.name(cell.measured)}"]
     if cell.values:
-        half = cell.interval.half
-        lines.append(f"{palette.name(metric)} {cell.mean:.2f}" + (f" ± {half:.2f}" if half is not None else ""))
+        half = cell.known.half
+        lines.append(f"{palette.name(metric)} {cell.score:.2f}" + (f" ± {half:.2f}" if half is not None else ""))
     if cell.trained is not None:
         share = f" ({100 * cell.share:.3g} %)" if cell.share is not None else ""
         lines.append(f"{cell.trained:,} trained parameters{share}")
@@ -188,14 +186,14 @@ def limits(cells: Iterable[Cell], floor: float = 0.0, ceiling: float = 100.0) ->
     scored = [c for c in cells if c.values]
     if not scored:
         return floor, ceiling
-    means = [c.mean for c in scored]
+    means = [c.score for c in scored]
     reach = 0.6 * max(max(means) - min(means), 2.0)
     ends = list(means)
     for c in scored:
-        if c.interval.low is not None and c.interval.n > 2:
-            ends += [c.interval.low, c.interval.high]
-        elif c.interval.low is not None:
-            ends += [max(c.interval.low, min(means) - reach), min(c.interval.high, max(means) + reach)]
+        if c.known.ends is not None and c.known.n > 2:
+            ends += c.known.ends
+        elif c.known.ends is not None:
+            ends += [max(c.known.ends[0], min(means) - reach), min(c.known.ends[1], max(means) + reach)]
     low, high = min(ends), max(ends)
     pad = max(0.06 * (high - low), 0.5)
     return max(floor, low - pad), min(ceiling, high + pad)
@@ -215,8 +213,8 @@ def rows_of(cells: Iterable[Cell], metric: str) -> list[dict]:
             "share": c.share,
             "metric": metric,
             "mean": c.mean,
-            "low": c.interval.low if c.values else None,
-            "high": c.interval.high if c.values else None,
+            "low": c.interval.low if c.interval else None,
+            "high": c.interval.high if c.interval else None,
             "seeds": len(c.values),
             "status": c.status,
             "story": c.story,
@@ -247,10 +245,13 @@ def label(
 ) -> list[tuple[float, float]]:
     """Write `words` at the one of `spots` (x, y in fractions of the panel, horizontal and vertical alignment) that
     covers the fewest of the `busy` points (data coordinates); returns points of the place taken, for later labels."""
-    p = style.preset(axes.figure.upbench_preset)
-    box = axes.get_subplotspec().get_gridspec()
-    inches = axes.figure.get_size_inches() / (box.ncols, box.nrows) - (0.45 * p.size / 8, 0.3 * p.size / 8)
-    w, h = width(axes.figure, words, p.small) / inches[0], 1.1 * p.small / 72 / inches[1]
+    p = style.preset(style.sheet(axes).upbench_preset)
+    figure, spec = style.sheet(axes), axes.get_subplotspec()
+    if spec is None:
+        raise ValueError("a label needs a panel of a grid")
+    box = spec.get_gridspec()
+    inches = figure.get_size_inches() / (box.ncols, box.nrows) - (0.45 * p.size / 8, 0.3 * p.size / 8)
+    w, h = width(figure, words, p.small) / inches[0], 1.1 * p.small / 72 / inches[1]
     taken = [axes.transAxes.inverted().transform(axes.transData.transform(xy)) for xy in busy]
 
     def place(spot: tuple[float, float, str, str]) -> tuple[float, float]:

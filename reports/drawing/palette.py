@@ -19,6 +19,7 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = (
 GREY = "#767676"  # 4.5:1 on white, so that grey text can be read
 PALE = "#D9D9D9"
 
+Dash = tuple[float, tuple[float, ...]]  # where it starts, then lengths on and off, in widths of the line
 SOLID, DASHED, DOTTED, DASHDOT, LONG = (0, ()), (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (7, 2))
 
 
@@ -28,7 +29,7 @@ class Look:
 
     colour: str
     marker: str
-    dash: tuple
+    dash: Dash
 
 
 # Known methods: families share a colour neighbourhood only by accident; what counts is that no two look the same.

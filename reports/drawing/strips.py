@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from reports.drawing import artists, style
+from reports.drawing.palette import Dash
+from reports.drawing.style import Sheet
 
 RATIO = 2.0  # height / width of a picture of a person
 HIGHEST = 6.0  # inches of all rows beside their words: what a page, or a slide under its title, has room for
@@ -23,7 +24,7 @@ def side(preset: str, rows: int, across: int, under: float = 0.0) -> float:
     return min(0.66 * p.size / 8, 0.7 * p.width / across, HIGHEST / (rows * RATIO * (1 + under)))
 
 
-def strips(preset: str, words: Sequence[str], across: int, under: float = 0.0) -> tuple[Figure, list[Axes]]:
+def strips(preset: str, words: Sequence[str], across: int, under: float = 0.0) -> tuple[Sheet, list[Axes]]:
     """A figure with one row per text, each with room for `across` pictures; `under` is room below them in heights.
 
     In a narrow preset the words stand above their row, else to its left. In the axes a picture k has the place
@@ -67,7 +68,7 @@ def picture(axes: Axes, k: int, pixels: np.ndarray, pad: float = 0.05) -> None:
     axes.set_aspect(RATIO, anchor="NW")
 
 
-def frame(axes: Axes, k: int, colour: str, dash: str, width: float, pad: float = 0.05) -> Rectangle:
+def frame(axes: Axes, k: int, colour: str, dash: Dash | str, width: float, pad: float = 0.05) -> Rectangle:
     """A frame around the picture at place `k`."""
     made = Rectangle((k + pad, pad / RATIO), 1 - 2 * pad, 1 - 2 * pad / RATIO, fill=False, ec=colour, ls=dash, lw=width)
     axes.add_patch(made).set_zorder(2)

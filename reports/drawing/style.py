@@ -14,12 +14,22 @@ from pathlib import Path
 
 import matplotlib
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter
 
 from harness.errors import UserError, nearest
+
+
+class Sheet(Figure):
+    """A figure that knows its preset, the numbers that it draws, and whether it was laid out."""
+
+    canvas: FigureCanvasAgg
+    upbench_preset: str
+    upbench_numbers: pd.DataFrame
+    upbench_settled: bool
 
 
 @dataclass(frozen=True)
@@ -122,9 +132,9 @@ def use(key: str) -> Iterator[Preset]:
         yield p
 
 
-def figure(key: str, height: float) -> Figure:
+def figure(key: str, height: float) -> Sheet:
     """An empty figure of the preset's width and the given height in inches, free of pyplot's global state."""
-    made = Figure(figsize=(preset(key).width, height))
+    made = Sheet(figsize=(preset(key).width, height))
     FigureCanvasAgg(made)
     made.upbench_preset = key
     made.upbench_numbers = pd.DataFrame()
@@ -132,7 +142,24 @@ def figure(key: str, height: float) -> Figure:
     return made
 
 
-def keep(made: Figure, numbers: pd.DataFrame) -> Figure:
+def sheet(axes: Axes) -> Sheet:
+    """The figure that some axes belong to.
+
+    Raises:
+        ValueError: it was not made by `figure`.
+    """
+    if not isinstance(axes.figure, Sheet):
+        raise ValueError(f"not of a figure by this module: {axes.figure}")
+    return axes.figure
+
+
+def first_column(axes: Axes) -> bool:
+    """Whether the axes stand at the left edge of their grid."""
+    place = axes.get_subplotspec()
+    return place is not None and place.is_first_col()
+
+
+def keep(made: Sheet, numbers: pd.DataFrame) -> Sheet:
     """Attach the numbers that a figure draws: saved as CSV beside it, and shown on hover where `gid` names an artist.
 
     Optional columns: `gid` (the id given to the artist) and `tip` (the text shown).
@@ -141,17 +168,17 @@ def keep(made: Figure, numbers: pd.DataFrame) -> Figure:
     return made
 
 
-def numbers(made: Figure) -> pd.DataFrame:
+def numbers(made: Sheet) -> pd.DataFrame:
     """The numbers that a figure draws, as given to `keep`."""
     return made.upbench_numbers
 
 
-def save(made: Figure, stem: Path | str) -> list[Path]:
+def save(made: Sheet, stem: Path | str) -> list[Path]:
     """Write `stem`.pdf, .svg and .png, and .csv with the drawn numbers where there are any; the same figure gives the
     same bytes."""
     stem = Path(stem)
     stem.parent.mkdir(parents=True, exist_ok=True)
-    key = getattr(made, "upbench_preset", "cvpr")
+    key = made.upbench_preset
     written = []
     with use(key) as p:
         settle(made)
@@ -163,7 +190,7 @@ def save(made: Figure, stem: Path | str) -> list[Path]:
             path = stem.with_name(f"{stem.name}.{kind}")
             made.savefig(path, format=kind, dpi=p.dpi, metadata=metadata)
             written.append(path)
-    frame = getattr(made, "upbench_numbers", pd.DataFrame())
+    frame = made.upbench_numbers
     if len(frame):
         path = stem.with_name(f"{stem.name}.csv")
         kept = frame.drop(columns=[c for c in ("gid", "tip") if c in frame])
@@ -172,17 +199,17 @@ def save(made: Figure, stem: Path | str) -> list[Path]:
     return written
 
 
-def settle(made: Figure) -> None:
+def settle(made: Sheet) -> None:
     """Lay the figure out once, so that every format shows the same, and none pays for it again."""
     if not made.upbench_settled:
         ConstrainedLayoutEngine().execute(made)
         made.upbench_settled = True
 
 
-def inline(made: Figure) -> str:
+def inline(made: Sheet) -> str:
     """The figure as SVG with its text as outlines, so that a page shows it the same whatever fonts the reader has."""
     out = io.StringIO()
-    with use(getattr(made, "upbench_preset", "cvpr")), matplotlib.rc_context({"svg.fonttype": "path"}):
+    with use(made.upbench_preset), matplotlib.rc_context({"svg.fonttype": "path"}):
         settle(made)
         made.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()

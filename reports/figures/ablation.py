@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.cells import Cell, cells, home, places
@@ -82,7 +83,8 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
         looks = palette.looks(c.key for c in found)
         most = max(len(fewer) for _, fewer in best.values())
         figure, ((*row,),) = artists.panels(preset, len(where), 0.5 + 0.2 * most)
-        numbers, notes = [], []
+        numbers: list[dict] = []
+        notes = []
         for axes, place in zip(row, where, strict=True):
             whole, fewer = best[place]
             axes.grid(axis="x")
@@ -114,13 +116,13 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
     return style.keep(figure, pd.DataFrame(numbers))
 
 
-def _bar(axes, k: int, gap: Difference, colour: str, line: float, gid: str) -> None:
-    low, high = gap.interval.low, gap.interval.high
-    clear = low is not None and (low > 0 or high < 0)
+def _bar(axes: Axes, k: int, gap: Difference, colour: str, line: float, gid: str) -> None:
+    ends = gap.interval.ends
+    clear = ends is not None and (ends[0] > 0 or ends[1] < 0)
     bar = axes.barh(k, gap.interval.mean, height=0.62, color=colour, alpha=1.0 if clear else 0.35)
     bar.patches[0].set_gid(gid)
-    if low is not None:
-        axes.plot([low, high], [k, k], "-", color="black", lw=0.8 * line)
+    if ends is not None:
+        axes.plot(ends, [k, k], "-", color="black", lw=0.8 * line)
 
 
 def _ends(means: list[float | None], intervals: list[tuple[float | None, float | None]]) -> tuple[float, float]:
@@ -138,9 +140,10 @@ def _plus(has: tuple[str, ...]) -> str:
 
 
 def _row(c: Cell, whole: Cell, has: tuple[str, ...], gap: Difference | None, metric: str) -> dict:
-    known = gap is not None
-    half = f" ± {gap.interval.half:.2f}" if known and gap.interval.half is not None else ""
-    story = f"{gap.interval.mean:+.2f}{half} points" if known else c.story
+    story = c.story
+    if gap is not None:
+        half = f" ± {gap.interval.half:.2f}" if gap.interval.half is not None else ""
+        story = f"{gap.interval.mean:+.2f}{half} points"
     return {
         "label": c.label,
         "parts": "+".join(has),
@@ -149,10 +152,10 @@ def _row(c: Cell, whole: Cell, has: tuple[str, ...], gap: Difference | None, met
         "trained_parameters": c.trained,
         "whole": whole.label,
         "metric": metric,
-        "difference": gap.interval.mean if known else None,
-        "low": gap.interval.low if known else None,
-        "high": gap.interval.high if known else None,
-        "p": gap.p if known else None,
+        "difference": gap.interval.mean if gap else None,
+        "low": gap.interval.low if gap else None,
+        "high": gap.interval.high if gap else None,
+        "p": gap.p if gap else None,
         "status": c.status,
         "tip": f"{_plus(has)}\n{story} to {whole.series}",
     }

@@ -34,6 +34,8 @@ def applies(results: Results | None, inspection: Inspection | None = None) -> bo
 
 def draw(results: Results | None, preset: str = "cvpr", inspection: Inspection | None = None) -> Figure:
     """One row per caption, at most four."""
+    if inspection is None:
+        raise ValueError("no trial was inspected; ask `applies` first")
     with style.use(preset) as p:
         rows = list(enumerate(inspection.retrieval))[:ROWS]
         texts = [f"“{' '.join(one['caption'].split())}”" for _, one in rows]
@@ -75,7 +77,7 @@ def draw(results: Results | None, preset: str = "cvpr", inspection: Inspection |
     return style.keep(figure, pd.DataFrame(numbers))
 
 
-def _cut(figure: Figure, word: str, size: float, room: float) -> str:
+def _cut(figure: style.Sheet, word: str, size: float, room: float) -> str:
     while len(word) > 2 and artists.width(figure, word + "…", size) > room:
         word = word[:-1]
     return word + "…"

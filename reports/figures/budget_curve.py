@@ -7,9 +7,9 @@ count, zero-shot is a line. Points on grey are those that nothing smaller beats 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from reports.cells import Cell, cells, gaps, home, leading, places
 from reports.drawing import artists, palette, style
 from reports.drawing.palette import GREY, Look
+from reports.drawing.style import Sheet
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -51,7 +52,7 @@ def draw(results: Results, preset: str = "cvpr", metrics: Sequence[str] = ("R1",
         looks = palette.looks(c.key for c in every)
         base = backbone_parameters(every)
         numbers: list[dict] = []
-        xs = [c.trained or c.target for c in every if c.trained or c.target]
+        xs = [c.size for c in every if c.size]
         for row, metric in zip(grid, metrics, strict=True):
             for axes, place in zip(row, where, strict=True):
                 axes.set(xscale="log", xlim=(min(xs) / 1.7, max(xs) * 1.7))
@@ -85,7 +86,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list[dict]) -> list[tuple]:
     """All curves of one dataset; returns points that its name should not cover."""
-    p = style.preset(axes.figure.upbench_preset)
+    p = style.preset(style.sheet(axes).upbench_preset)
     axes.grid(axis="y")
     curves: dict[str, list[Cell]] = {}
     for c in here:
@@ -94,20 +95,20 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
     points = [c for c in here if c.trained]
     low, high = artists.limits([c for c in points if c.values])
     zero = next((c for c in here if c.trained == 0 and c.values), None)
-    below = zero is not None and zero.mean < low - 0.25 * (high - low)
+    below = zero is not None and zero.score < low - 0.25 * (high - low)
     if zero is not None and not below:
-        low = min(low, zero.mean - 0.06 * (high - low))
+        low = min(low, zero.score - 0.06 * (high - low))
     axes.set_ylim(max(low, 0), high)
     bounds = axes.get_ylim()
-    front = pareto([(c.trained, c.mean) for c in points if c.values])
+    front = pareto([(c.size, c.score) for c in points if c.values])
     busy: list[tuple[float, float]] = []
     for k, (key, curve) in enumerate(curves.items()):
         shift = (k - (len(curves) - 1) / 2) * 0.75 * p.marker
-        curve = sorted(curve, key=lambda c: c.trained or c.target or 0)
+        curve = sorted(curve, key=lambda c: c.size)
         scored = [c for c in curve if c.values and c.trained]
         line = axes.plot(
-            [c.trained for c in scored],
-            [c.mean for c in scored],
+            [c.size for c in scored],
+            [c.score for c in scored],
             color=looks[key].colour,
             ls=looks[key].dash,
             lw=p.line,
@@ -118,50 +119,50 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
         for c in curve:
             _one(axes, c, looks[key], metric, numbers, shift, bounds, front)
         busy += [xy for one, two in pairwise(scored) for xy in _between(one, two)]
-    busy += [(c.trained, y) for c in points if c.values for y in np.linspace(*_reach(c), 9)]
+    busy += [(c.size, y) for c in points if c.values for y in np.linspace(*_reach(c), 9)]
     cross = bounds[0] + 0.04 * (bounds[1] - bounds[0])  # about where `artists.absent` draws
-    busy += [(c.trained or c.target, cross) for c in here if not c.values and (c.trained or c.target)] * 3
+    busy += [(c.size, cross) for c in here if not c.values and c.size] * 3
     for c in here:
         if not c.budget and c.trained and c.values:
             look = looks[c.key]
-            axes.axhline(c.mean, color=look.colour, ls=look.dash, lw=0.6 * p.line, zorder=1.5)
+            axes.axhline(c.score, color=look.colour, ls=look.dash, lw=0.6 * p.line, zorder=1.5)
             _one(axes, c, look, metric, numbers, 0.0, bounds, front)
-            y = (c.mean - bounds[0]) / (bounds[1] - bounds[0])
+            y = (c.score - bounds[0]) / (bounds[1] - bounds[0])
             spots = [(x, y, side, up) for up in ("bottom", "top") for x, side in ((0.015, "left"), (0.75, "center"))]
-            busy += artists.label(axes, f"{'Full FT' if c.label == 'full' else c.series} {c.mean:.1f}", spots, busy)
+            busy += artists.label(axes, f"{'Full FT' if c.label == 'full' else c.series} {c.score:.1f}", spots, busy)
     if zero is not None:
         numbers += artists.rows_of([zero], metric)
-        words, spots = f"Zero-shot {zero.mean:.1f}", [(0.985, 0.02, "right", "bottom"), (0.015, 0.02, "left", "bottom")]
+        spots = [(0.985, 0.02, "right", "bottom"), (0.015, 0.02, "left", "bottom")]
         if not below:
-            axes.axhline(zero.mean, color=GREY, ls=palette.DOTTED, lw=p.line)
-            y = (zero.mean - bounds[0]) / (bounds[1] - bounds[0])
+            axes.axhline(zero.score, color=GREY, ls=palette.DOTTED, lw=p.line)
+            y = (zero.score - bounds[0]) / (bounds[1] - bounds[0])
             spots = [(0.985, y, "right", "bottom"), (0.015, y, "left", "bottom")]
-        busy += artists.label(axes, words + " ↓" * below, spots, busy, color=GREY)
-    lines = [c.mean for c in here if not c.budget and c.values and not (c is zero and below)]
+        busy += artists.label(axes, f"Zero-shot {zero.score:.1f}" + " ↓" * below, spots, busy, color=GREY)
+    lines = [c.score for c in here if not c.budget and c.values and not (c is zero and below)]
     return busy + [(x, y) for y in lines for x in np.geomspace(*axes.get_xlim(), 25).tolist()]
 
 
 def _reach(c: Cell) -> tuple[float, float]:
-    return (c.mean, c.mean) if c.interval.low is None else (c.interval.low, c.interval.high)
+    return c.known.ends or (c.score, c.score)
 
 
 def _between(one: Cell, two: Cell) -> list[tuple[float, float]]:
     """Points on the line that joins two cells on a logarithmic axis."""
-    x = np.geomspace(one.trained, two.trained, 12)
-    return list(zip(x.tolist(), np.linspace(one.mean, two.mean, 12).tolist(), strict=True))
+    x = np.geomspace(one.size, two.size, 12)
+    return list(zip(x.tolist(), np.linspace(one.score, two.score, 12).tolist(), strict=True))
 
 
 def _one(
     axes: Axes, c: Cell, look: Look, metric: str, numbers: list[dict], shift: float, bounds: tuple, front: list
 ) -> None:
     gid = f"point-{len(numbers)}"
-    x = c.trained or c.target
+    x = c.size
     best = bool(c.values) and (c.trained, c.mean) in front
     if best:
-        p = style.preset(axes.figure.upbench_preset)
+        p = style.preset(style.sheet(axes).upbench_preset)
         axes.plot(
             [x],
-            [c.mean],
+            [c.score],
             "o",
             color="#D0D0D0",
             ms=2.5 * p.marker,
@@ -177,7 +178,7 @@ def _one(
     numbers.append({**row, "pareto": best, "gid": gid, "tip": artists.tip(c, metric)})
 
 
-def _axes(figure: Figure, grid: list[list[Axes]], metrics: Sequence[str], base: int | None) -> None:
+def _axes(figure: Sheet, grid: list[list[Axes]], metrics: Sequence[str], base: int | None) -> None:
     """Limits, ticks and names of the axes."""
     narrow = style.preset(figure.upbench_preset).columns == 1
     for row, metric in zip(grid, metrics, strict=True):
@@ -188,8 +189,13 @@ def _axes(figure: Figure, grid: list[list[Axes]], metrics: Sequence[str], base: 
             if narrow or k == 0:
                 axes.set_ylabel(f"{palette.name(metric)} (%)")
             if base and metric == metrics[0] and (not narrow or k == 0):
-                top = axes.secondary_xaxis("top", functions=(lambda x: 100 * x / base, lambda s: s * base / 100))
+                top = axes.secondary_xaxis("top", functions=_shares(base))
                 top.xaxis.set_major_locator(LogLocator(numticks=12))
                 top.xaxis.set_major_formatter(style.PERCENTS)
                 top.xaxis.set_minor_formatter(NullFormatter())
                 top.set_xlabel("Trained / backbone parameters (%)")
+
+
+def _shares(base: int) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """From parameters to percent of `base`, and back: numbers or arrays, as matplotlib gives them."""
+    return lambda x: 100 * x / base, lambda s: s * base / 100

@@ -52,7 +52,7 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
         shown = [panel for panel in PANELS if sum(_known(c, panel[1]) for c in here) > 1]
         looks = palette.looks(c.key for c in every)
         figure, ((*row,),) = artists.panels(preset, len(shown), 0.42 + 0.165 * len(here), share=False)
-        numbers = []
+        numbers: list[dict] = []
         for axes, (title, keys, unit, scale) in zip(row, shown, strict=True):
             top = max(sum(c.costs[k] or 0 for k in keys) for c in here) / scale
             for k, c in enumerate(here):
@@ -78,7 +78,7 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
             phases = ", ".join(f"{WORDS[k]} {sign}" for k, sign in zip(keys, SIGNS, strict=False) if k in WORDS)
             axes.set_xlabel(f"{title} ({unit})" + f"\n{phases}" * bool(phases), linespacing=1.0)
             axes.spines[["top", "right"]].set_visible(False)
-            if not axes.get_subplotspec().is_first_col():
+            if not style.first_column(axes):
                 axes.set_yticklabels([])
         hardware = sorted(set(results.trials["hardware"].dropna()))
         artists.note(

@@ -44,21 +44,21 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1", dataset: st
         looks = palette.looks(c.key for c in every)
         figure, ((*row,),) = artists.panels(preset, len(costs), 1.5 if p.columns == 1 else 2.1, share=False)
         bounds = artists.limits(c for c in here if c.trained != 0)
-        numbers = []
+        numbers: list[dict] = []
         for axes, cost in zip(row, costs, strict=True):
             title, of = COSTS[cost]
             axes.grid(axis="y")
-            points = [(of(c), c) for c in here if c.values and of(c) is not None and c.trained != 0]
-            front = pareto([(x, c.mean) for x, c in points])
+            points = [(x, c) for c in here if c.values and c.trained != 0 and (x := of(c)) is not None]
+            front = pareto([(x, c.score) for x, c in points])
             for key in dict.fromkeys(c.key for _, c in points):
                 curve = sorted((pair for pair in points if pair[1].key == key), key=lambda pair: pair[1].trained or 0)
-                xs, ys = [x for x, _ in curve], [c.mean for _, c in curve]
+                xs, ys = [x for x, _ in curve], [c.score for _, c in curve]
                 axes.plot(xs, ys, color=looks[key].colour, ls=looks[key].dash, lw=0.8 * p.line, alpha=0.45, zorder=2)
             for x, c in points:
                 gid = f"point-{len(numbers)}"
                 best = (x, c.mean) in front
                 if best:
-                    axes.plot([x], [c.mean], "o", color="#DADADA", ms=2.2 * p.marker, mew=0, zorder=1)
+                    axes.plot([x], [c.score], "o", color="#DADADA", ms=2.2 * p.marker, mew=0, zorder=1)
                 artists.point(axes, x, c, looks[c.key], gid, 0.0, bounds)
                 line = f"{artists.tip(c, metric)}\n{title}: {x:,.1f}"
                 numbers.append(
@@ -73,7 +73,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1", dataset: st
                 axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
                 axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(title)
-            if axes.get_subplotspec().is_first_col():
+            if style.first_column(axes):
                 axes.set_ylabel(f"{palette.name(metric)} (%)")
         names = {c.key: c.series for c in here if c.values and c.trained != 0}
         artists.legend(figure, [*(artists.handle(looks[k], n) for k, n in names.items()), artists.PARETO])

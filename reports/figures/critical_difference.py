@@ -50,6 +50,8 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
     with style.use(preset) as p:
         found, more = leading(home(cells(results, metric)), 20)
         made, left, declared = ranking(found)
+        if made is None:
+            raise ValueError("too few methods or tasks for ranks; ask `applies` first")
         series = {c.key: c.series for c in found}
         looks = palette.looks(series)
         n, scale = len(made.names), p.size / 8

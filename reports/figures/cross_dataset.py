@@ -59,8 +59,8 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
         tall = side * 0.95 * len(homes) / len(where)
         figure = style.figure(preset, down * (tall + 0.25 * scale) + 0.7 * scale + early)
         grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-        top = max(c.mean for some in picked.values() for c in some if c.values)
-        numbers = []
+        top = max(c.score for some in picked.values() for c in some if c.values)
+        numbers: list[dict] = []
         for axes, some in zip(grid.flat, picked.values(), strict=False):
             at = {(c.dataset, c.measured): c for c in some}
             values = np.array([[_mean(at.get((a, b))) for b in where] for a in homes])
@@ -70,7 +70,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
                     c, gid = at.get((a, b)), f"cell-{len(numbers)}"
                     words = f"{c.mean:.1f}" + "*" * (c.status != "ok") if c is not None and c.values else "–"
                     drawn = axes.text(j, i, words, ha="center", va="center", fontsize=p.small,
-                                      color=ink(c.mean / top if c is not None and c.values else 0.0))  # fmt: skip
+                                      color=ink(c.score / top if c is not None and c.values else 0.0))  # fmt: skip
                     drawn.set_gid(gid)
                     if c is not None:
                         row = artists.rows_of([c], metric)[0]
@@ -115,4 +115,4 @@ def overlaps(where: list[str]) -> list[str]:
 
 
 def _mean(c: Cell | None) -> float:
-    return np.nan if c is None or not c.values else c.mean
+    return np.nan if c is None or not c.values else c.score

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
@@ -58,10 +59,10 @@ def lines(found: list[Cell]) -> Lines:
 def amount(value: object, axis: str) -> float | None:
     """Percent of the captions, or identities; None for an unknown number of identities."""
     if axis == "identities":
-        return None if value is None else float(value)
+        return None if value is None else float(str(value))
     if value is None:
         return 100.0
-    return float(value.strip().rstrip("%")) if isinstance(value, str) else 100 * float(value)
+    return float(value.strip().rstrip("%")) if isinstance(value, str) else 100 * float(str(value))
 
 
 def name(c: Cell) -> str:
@@ -79,7 +80,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
         best: dict[str, float] = {}
         for some in made.values():
             for line, points in some.items():
-                best[line] = max([best.get(line, 0.0), *(c.mean for _, c in points if c.values)])
+                best[line] = max([best.get(line, 0.0), *(c.score for _, c in points if c.values)])
         shown = sorted(best, key=lambda line: -best[line])[:MOST]
         labels = {line: points[0][1].label for some in made.values() for line, points in some.items()}
         # A line has its method's own look as long as no other line of that method is there.
@@ -87,7 +88,8 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
         keys = {line: labels[line] if alone.count(labels[line]) == 1 else line for line in shown}
         looks = palette.looks(keys.values())
         figure, ((*row,),) = artists.panels(preset, len(where), 1.62 if p.columns == 1 else 2.1, share=False)
-        numbers, drawn = [], []
+        numbers: list[dict] = []
+        drawn: list[Cell] = []
         for axes, (axis, place) in zip(row, where, strict=True):
             here = {line: points for line, points in made[axis, place].items() if line in shown}
             cells_here = [c for points in here.values() for _, c in points]
@@ -119,7 +121,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.set_title(palette.name(place))
-            if axes.get_subplotspec().is_first_col():
+            if style.first_column(axes):
                 axes.set_ylabel(f"{palette.name(metric)} (%)")
             if p.columns > 1 or axes is row[-1] or where[where.index((axis, place)) + 1][0] != axis:
                 axes.set_xlabel(TITLES[axis])
@@ -129,17 +131,17 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
     return style.keep(figure, pd.DataFrame(numbers))
 
 
-def _zero(axes, zero: Cell | None, bounds: tuple[float, float]) -> None:
+def _zero(axes: Axes, zero: Cell | None, bounds: tuple[float, float]) -> None:
     """What no training data gives: a line, or words where it lies below the panel."""
     if zero is None:
         return
-    p = style.preset(axes.figure.upbench_preset)
-    below = zero.mean < bounds[0]
+    p = style.preset(style.sheet(axes).upbench_preset)
+    below = zero.score < bounds[0]
     if not below:
-        axes.axhline(zero.mean, color=palette.GREY, ls=palette.DOTTED, lw=p.line)
-    y = 0.02 if below else (zero.mean - bounds[0]) / (bounds[1] - bounds[0])
+        axes.axhline(zero.score, color=palette.GREY, ls=palette.DOTTED, lw=p.line)
+    y = 0.02 if below else (zero.score - bounds[0]) / (bounds[1] - bounds[0])
     axes.annotate(
-        f"Zero-shot {zero.mean:.1f}" + " ↓" * below, (0.985, y), (0, 1), xycoords="axes fraction",
+        f"Zero-shot {zero.score:.1f}" + " ↓" * below, (0.985, y), (0, 1), xycoords="axes fraction",
         textcoords="offset points", ha="right", va="bottom", fontsize=p.small, color=palette.GREY,
     )  # fmt: skip
 

@@ -54,10 +54,10 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
     with style.use(preset) as p:
         picked = crossed(home(cells(results, metric)))
         figure, ((*row,),) = artists.panels(preset, len(picked), 1.9, share=False)
-        numbers = []
+        numbers: list[dict] = []
         for axes, (label, (across, up, at)) in zip(row, picked.items(), strict=True):
             xs, ys = ([*sorted({key[k] for key in at}, key=_order)] for k in (1, 0))
-            means = {key: c.mean for key, c in at.items() if c.values}
+            means = {key: c.score for key, c in at.items() if c.values}
             low, high = min(means.values(), default=0), max(means.values(), default=1)
             shades = [[(means.get((y, x), low) - low) / ((high - low) or 1) for x in xs] for y in ys]
             axes.imshow(shades, cmap=SHADES, vmin=PALEST, vmax=1, aspect="auto")

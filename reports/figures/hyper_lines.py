@@ -31,17 +31,17 @@ def applies(results: Results) -> bool:
 
 def sweeps(found: list[Cell]) -> dict[tuple[str, str, str | None, str], list[Cell]]:
     """(setting, label, budget, dataset) -> cells by rising setting; what else varies is held at its commonest value."""
-    made: dict[tuple, dict[tuple, list[Cell]]] = {}
+    made: dict[tuple[str, str, str | None, str], dict[tuple, list[Cell]]] = {}
     for c in found:
         for key, value in c.variant:
             if isinstance(value, int | float) and not isinstance(value, bool) and not key.startswith("dataset."):
                 rest = tuple(pair for pair in c.variant if pair[0] != key)
                 made.setdefault((key, c.label, c.budget, c.dataset), {}).setdefault(rest, []).append(c)
     picked = {}
-    for key, by_rest in made.items():
+    for sweep, by_rest in made.items():
         some = max(by_rest.values(), key=len)
         if len(some) > 1:
-            picked[key] = sorted(some, key=lambda c: dict(c.variant)[key[0]])
+            picked[sweep] = sorted(some, key=lambda c: _at(c, sweep[0]))
     return picked
 
 
@@ -55,7 +55,9 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
         place = keys[0][3]
         looks = palette.looks(key[1] for key in keys)
         figure, grid = artists.panels(preset, len(settings), 1.35 if p.columns == 1 else 1.9, len(METRICS), share=False)
-        numbers, names, statuses = [], {}, []
+        numbers: list[dict] = []
+        names: dict[str, str] = {}
+        statuses: list[Cell] = []
         for row, metric in zip(grid, METRICS, strict=True):
             for axes, setting in zip(row, settings, strict=True):
                 axes.grid(axis="y")
@@ -116,7 +118,10 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
 
 
 def _at(c: Cell, setting: str) -> float:
-    return float(dict(c.variant)[setting])
+    value = dict(c.variant)[setting]
+    if not isinstance(value, int | float):
+        raise ValueError(f"{setting}={value} is no number")
+    return float(value)
 
 
 def _here(made: dict, setting: str, place: str) -> dict:

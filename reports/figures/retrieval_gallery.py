@@ -26,11 +26,13 @@ def applies(results: Results | None, inspection: Inspection | None = None) -> bo
 
 def draw(results: Results | None, preset: str = "cvpr", inspection: Inspection | None = None) -> Figure:
     """One row per caption."""
+    if inspection is None:
+        raise ValueError("no trial was inspected; ask `applies` first")
     with style.use(preset) as p:
         across = max(len(one["top"]) for one in inspection.retrieval)
         words = [_words(one) for one in inspection.retrieval]
         figure, axes = strips.strips(preset, words, across)
-        numbers = []
+        numbers: list[dict] = []
         for row, one in zip(axes, inspection.retrieval, strict=True):
             for k, match in enumerate(one["top"]):
                 right, gid = match["right"], f"match-{len(numbers)}"

@@ -35,9 +35,9 @@ def laws(results: Results, metric: str = "R1") -> dict[tuple[str, str], tuple[La
             curves.setdefault((c.dataset, c.key), []).append(c)
     fitted = {}
     for key, curve in curves.items():
-        curve.sort(key=lambda c: c.trained)
+        curve.sort(key=lambda c: c.size)
         try:
-            fitted[key] = saturation([c.trained for c in curve], [c.values for c in curve]), curve
+            fitted[key] = saturation([c.size for c in curve], [c.values for c in curve]), curve
         except ValueError:  # too few sizes or seeds: no law, and the figure says which methods have one
             continue
     return fitted
@@ -52,7 +52,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
         where = [place for place in places(every) if any(d == place for d, _ in fitted)]
         looks = palette.looks(c.key for c in every)
         figure, ((*row,),) = artists.panels(preset, len(where), 1.62 if p.columns == 1 else 2.1)
-        numbers = []
+        numbers: list[dict] = []
         for axes, place in zip(row, where, strict=True):
             axes.grid(axis="y")
             here = {key: pair for (d, key), pair in fitted.items() if d == place}

@@ -7,7 +7,7 @@ taken out first: the gap between pictures and captions (Liang et al., arXiv:2203
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,8 @@ def places(image: np.ndarray, text: np.ndarray) -> np.ndarray:
 
 def draw(results: Results | None, preset: str = "cvpr", inspection: Inspection | None = None) -> Figure:
     """The map, without axes: distances far apart mean nothing in it."""
+    if inspection is None:
+        raise ValueError("no trial was inspected; ask `applies` first")
     with style.use(preset) as p:
         f = inspection.features
         at = places(f["image"], f["text"])
@@ -70,7 +72,7 @@ def draw(results: Results | None, preset: str = "cvpr", inspection: Inspection |
         axes.set(xticks=[], yticks=[])
         axes.margins(0.05)
         right = nearest_right(f)
-        shape = {"ls": "none", "color": "#404040", "marker": "o", "mew": 0.8 * p.line}
+        shape: dict[str, Any] = {"ls": "none", "color": "#404040", "marker": "o", "mew": 0.8 * p.line}
         entries = [Line2D([], [], label="image", **shape)]
         entries += [Line2D([], [], label="caption", markerfacecolor="white", **shape)]
         artists.legend(figure, entries)

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from reports.cells import Cell, cells, home, places
 from reports.compare import Records, records_of
 from reports.drawing import artists, palette, style
-from reports.statistics import mcnemar
+from reports.statistics import McNemar, mcnemar
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -42,7 +42,7 @@ def pair(found: list[Cell], place: str) -> tuple[Cell, Cell] | None:
     if not several:
         return None
     some = max(several, key=lambda group: max(c.target or 0 for c in group))
-    best = sorted(some, key=lambda c: -c.mean)
+    best = sorted(some, key=lambda c: -c.score)
     return best[0], best[1]
 
 
@@ -50,11 +50,11 @@ def draw(results: Results, preset: str = "cvpr") -> Figure:
     """Counts of queries by the rank of their first match under both methods, one panel per dataset."""
     with style.use(preset) as p:
         found, records = home(cells(results)), records_of(results)
-        pairs = {place: pair(found, place) for place in places(found)}
-        tables = {place: _counts(*two, records) for place, two in pairs.items() if two}
-        tables = {place: made for place, made in tables.items() if made is not None}
+        pairs = {place: best for place in places(found) if (best := pair(found, place)) is not None}
+        tables = {at: made for at, best in pairs.items() if (made := _counts(*best, records)) is not None}
         figure, ((*row,),) = artists.panels(preset, max(len(tables), 1), 2.0 if p.columns == 1 else 2.5, share=False)
-        numbers, notes = [], []
+        numbers: list[dict] = []
+        notes = []
         for axes, (place, (counts, test)) in zip(row, tables.items(), strict=False):
             one, two = pairs[place]
             share = 100 * counts / counts.sum()
@@ -109,15 +109,14 @@ def _square(x: float, y: float, side: float, colour: str, hatch: str | None) -> 
     return Rectangle((x - side / 2, y - side / 2), side, side, fc=colour, ec="white", lw=0.4, hatch=hatch)
 
 
-def _counts(one: Cell, two: Cell, records: Records) -> tuple[np.ndarray, object] | None:
+def _counts(one: Cell, two: Cell, records: Records) -> tuple[np.ndarray, McNemar] | None:
     """Queries by class of rank [5, 5] and McNemar's test on being first, from the median rank over common seeds."""
     shared = [s for s in one.seeds if s in two.seeds]
-    frames = [[records.of(c.ids[c.seeds.index(s)], c.measured) for s in shared] for c in (one, two)]
-    if not shared or any(f is None for some in frames for f in some):
+    first, second = (records.whole([c.ids[c.seeds.index(s)] for s in shared], c.measured) for c in (one, two))
+    if not shared or first is None or second is None:
         return None
-    query = frames[0][0].query
-    if any(not np.array_equal(f.query, query) for some in frames for f in some):
+    if not np.array_equal(first[0].query, second[0].query):
         return None
-    a, b = (np.median([f.first for f in some], axis=0) for some in frames)
+    a, b = (np.median([f.first for f in some], axis=0) for some in (first, second))
     counts, _, _ = np.histogram2d(a, b, bins=[EDGES, EDGES])
     return counts.astype(int), mcnemar(a <= 1, b <= 1)

@@ -24,9 +24,14 @@ class Interval:
     n: int  # independent units: seeds, or identities
 
     @property
+    def ends(self) -> tuple[float, float] | None:
+        """`low` and `high`, None without an interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
     def half(self) -> float | None:
         """Half of the width, None without an interval."""
-        return None if self.low is None else (self.high - self.low) / 2
+        return None if self.ends is None else (self.ends[1] - self.ends[0]) / 2
 
 
 def over_seeds(values: np.ndarray, level: float = 0.95) -> Interval:

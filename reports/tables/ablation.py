@@ -12,7 +12,7 @@ from reports.declared import declared
 from reports.drawing import palette, style
 from reports.figures.ablation import groups, parts
 from reports.statistics import holm
-from reports.table import Column, Table, Value
+from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -29,7 +29,8 @@ def draw(results: Results, metric: str = "R1") -> Table:
     found, records, of = home(cells(results, metric)), records_of(results), parts(trials)
     picked = groups(results, found)
     names = list(dict.fromkeys(name for whole, _ in picked.values() for name in of[whole.label]))
-    rows, breaks = [], []
+    rows: list[dict[str, Entry]] = []
+    breaks = []
     for place in places(found):
         for (at, budget, _), (whole, fewer) in picked.items():
             if at != place:
@@ -39,7 +40,7 @@ def draw(results: Results, metric: str = "R1") -> Table:
             for (c, has), gap in zip(
                 [*reversed(fewer), (whole, of[whole.label])], [*reversed(gaps), None], strict=True
             ):
-                row = {"dataset": palette.name(place), "budget": budget, "method": c.series}
+                row: dict[str, Entry] = {"dataset": palette.name(place), "budget": budget, "method": c.series}
                 row |= {name: "✓" if name in has else "" for name in names}
                 row["trained"] = Value(c.trained, digits=0, text="" if c.trained is None else style.count(c.trained))
                 row["score"] = Value.of(c.interval, c.story, mark="*" if c.status in ("single", "partial") else "",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reports.cells import Cell, cells, home, places, protocol
 from reports.drawing import palette, style
-from reports.table import Column, Table, Value
+from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -24,7 +24,8 @@ def draw(results: Results) -> Table:
     by_metric = {m: {_key(c): c for c in home(cells(results, m))} for m in METRICS}
     by_metric = {m: found for m, found in by_metric.items() if m == "R1" or any(c.values for c in found.values())}
     every = list(by_metric["R1"].values())
-    rows, breaks = [], []
+    rows: list[dict[str, Entry]] = []
+    breaks = []
     for place in places(every):
         breaks.append(len(rows))
         rows += [_row(c, by_metric) for c in every if c.dataset == place]

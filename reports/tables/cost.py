@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reports.cells import Cell, cells, home, places, sources
 from reports.drawing import palette, style
-from reports.table import Column, Table, Value
+from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -49,7 +49,8 @@ def draw(results: Results) -> Table:
         known = [c.costs[cost] / scale for c in every if c.costs[cost] is not None]
         if known:
             measured.append((cost, key, head, scale, _digits(max(known), digits)))
-    rows, breaks = [], []
+    rows: list[dict[str, Entry]] = []
+    breaks = []
     for place in places(every):
         breaks.append(len(rows))
         rows += [_row(c, measured) for c in every if c.dataset == place]
@@ -67,15 +68,15 @@ def draw(results: Results) -> Table:
         "Measured on " + ", ".join(hardware) if hardware else "",
         "Times of different hardware stand side by side and cannot be compared" if len(hardware) > 1 else "",
     ]
-    known = {key for key, *_ in measured}
-    if known & {"latency_image_ms", "latency_text_ms"}:
+    shown = {key for key, *_ in measured}
+    if shown & {"latency_image_ms", "latency_text_ms"}:
         notes.append(
             "Image ms, text ms: one input through its tower, as trained, then with the method merged into the weights "
             "(– cannot be merged)"
         )
-    if "seconds_first_step" in known:
+    if "seconds_first_step" in shown:
         notes.append("First step: from the start of the trial to the end of its first optimizer step")
-    if "energy_joules" in known:
+    if "energy_joules" in shown:
         notes.append("Energy: of the accelerator while training")
     if any(c.costs["features_cached"] for c in every):
         notes.append("† evaluation was shortened by features from the cache in at least one trial: do not compare")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reports.cells import cells, places, protocol
 from reports.drawing import palette
 from reports.figures.cross_dataset import overlaps, shown, untrained
-from reports.table import Column, Table, Value
+from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -26,14 +26,16 @@ def draw(results: Results) -> Table:
     by_metric = {m: shown(found) for m, found in measured.items()}
     every = [c for some in by_metric["R1"].values() for c in some]
     where = places(every)
-    rows, breaks = [], []
+    rows: list[dict[str, Entry]] = []
+    breaks = []
     if zero := {f"{w}_{m}": c for m, found in measured.items() for w, c in untrained(found).items() if w in where}:
         values = {key: Value.of(c.interval, c.story) for key, c in zero.items()}
         rows.append({"method": next(iter(zero.values())).series, "budget": None, "trained_on": "–", **values})
     for key, some in by_metric["R1"].items():
         breaks.append(len(rows))
         for place in [w for w in where if any(c.dataset == w for c in some)]:
-            row = {"method": some[0].series, "budget": some[0].budget, "trained_on": palette.name(place)}
+            row: dict[str, Entry] = {"method": some[0].series, "budget": some[0].budget}
+            row["trained_on"] = palette.name(place)
             for metric, picked in by_metric.items():
                 for c in [c for c in picked.get(key, []) if c.dataset == place]:
                     mark = "*" if c.status in ("single", "partial") else ""

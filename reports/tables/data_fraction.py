@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reports.cells import cells, home, places, protocol
 from reports.drawing import palette, style
 from reports.figures.data_fraction import lines
-from reports.table import Column, Table, Value
+from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -26,14 +26,15 @@ def draw(results: Results, metric: str = "R1") -> Table:
     made = lines(found)
     amounts = {axis: sorted({x for (a, _), some in made.items() if a == axis for points in some.values()
                              for x, _ in points}) for axis in HEADS}  # fmt: skip
-    rows, breaks, used = [], [], []
+    rows: list[dict[str, Entry]] = []
+    breaks, used = [], []
     for place in places(found):
         here = {axis: made.get((axis, place), {}) for axis in HEADS}
         names = list(dict.fromkeys(line for some in here.values() for line in some))
         if names:
             breaks.append(len(rows))
         for line in names:
-            row = {"dataset": palette.name(place), "method": line}
+            row: dict[str, Entry] = {"dataset": palette.name(place), "method": line}
             for axis, some in here.items():
                 for x, c in some.get(line, []):
                     mark = "*" if c.status in ("single", "partial") else ""

@@ -127,7 +127,7 @@ def _key(place: str, metric: str, direction: str) -> str:
 def _emphasised(group: list[Cell], metric: str, records: Records, compare: bool) -> list[tuple[Cell, Value]]:
     """The cells of one budget and dataset with what is bold, underlined and tied."""
     best, tied = records.ties(group, metric) if compare else (None, [])
-    rest = sorted((c.mean for c in group if c.values and c is not best), reverse=True)
+    rest = sorted((c.score for c in group if c.values and c is not best), reverse=True)
     found = []
     for c in group:
         emphasis = "best" if c is best else "second" if best and c.values and c.mean == rest[0] else ""

@@ -9,7 +9,7 @@ import numpy as np
 from reports.cells import Cell, cells, home, places, sources
 from reports.drawing import palette
 from reports.statistics import optimism
-from reports.table import Column, Table, Value
+from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -25,7 +25,8 @@ def applies(results: Results) -> bool:
 def draw(results: Results, metric: str = "R1") -> Table:
     """One row per dataset, method and budget that has all three."""
     triples = _triples(results, metric)
-    rows, breaks = [], []
+    rows: list[dict[str, Entry]] = []
+    breaks = []
     for place in places([some["selected"][0] for some in triples.values()]):
         breaks.append(len(rows))
         for (at, _, _, _), some in triples.items():

@@ -11,7 +11,7 @@ from reports.cells import Cell, cells, home, places, sources
 from reports.compare import Records, records_of
 from reports.drawing import palette
 from reports.statistics import detectable, holm, mcnemar, seeds_needed, wilcoxon
-from reports.table import Column, Table, Value
+from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -27,12 +27,13 @@ def applies(results: Results) -> bool:
 def draw(results: Results, metric: str = "R1") -> Table:
     """One row per dataset, budget and pair trained on the same data; Holm's correction within these."""
     found, records = home(cells(results, metric)), records_of(results)
-    rows, breaks = [], []
+    rows: list[dict[str, Entry]] = []
+    breaks = []
     known = _Known(records, _across(found))
     for (place, budget, _), some in _groups(found).items():
         breaks.append(len(rows))
         start = len(rows)
-        for a, b in itertools.combinations(sorted(some, key=lambda c: -c.mean)[:MOST], 2):
+        for a, b in itertools.combinations(sorted(some, key=lambda c: -c.score)[:MOST], 2):
             rows.append(_row(place, budget, a, b, records, metric, known))
         adjusted = holm(np.array([row["p"] if row["p"] is not None else 1.0 for row in rows[start:]]))
         for row, p in zip(rows[start:], adjusted, strict=True):
@@ -66,10 +67,9 @@ def _groups(found: list[Cell]) -> dict[tuple[str, str, tuple], list[Cell]]:
     """Cells with scores by dataset, budget and part of the data, where there are two."""
     made: dict[tuple[str, str, tuple], list[Cell]] = {}
     for place in places(found) if found else []:
-        for c in sorted(
-            (c for c in found if c.dataset == place and c.budget and c.values), key=lambda c: c.target or 0
-        ):
-            made.setdefault((place, c.budget, c.part), []).append(c)
+        for c in sorted((c for c in found if c.dataset == place and c.values), key=lambda c: c.target or 0):
+            if c.budget:
+                made.setdefault((place, c.budget, c.part), []).append(c)
     return {key: some for key, some in made.items() if len(some) > 1}
 
 
@@ -84,7 +84,7 @@ def _across(found: list[Cell]) -> dict[str, dict[tuple, float]]:
 
 
 def _row(place: str, budget: str, a: Cell, b: Cell, records: Records, metric: str, known: _Known) -> dict:
-    row = {"dataset": palette.name(place), "budget": budget, "a": a.series, "b": b.series, "p": None}
+    row: dict[str, Entry] = {"dataset": palette.name(place), "budget": budget, "a": a.series, "b": b.series}
     gap = records.difference(a, b, metric)
     row["difference"] = Value(None) if gap is None else Value.of(gap.interval)
     row["p"] = None if gap is None else gap.p
@@ -126,10 +126,10 @@ class _Known:
     def _of(self, c: Cell, seeds: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray] | None:
         ids = tuple(c.ids[c.seeds.index(s)] for s in seeds)
         if (ids, c.measured) not in self._right:
-            frames = [self.records.of(i, c.measured) for i in ids]
-            whole = all(f is not None and np.array_equal(f.query, frames[0].query) for f in frames)
-            wins = np.mean([self.records.values(f, "R1") for f in frames], axis=0) >= 50 if whole else None
-            self._right[ids, c.measured] = (frames[0].query, wins) if whole else None
+            frames = self.records.whole(ids, c.measured)
+            self._right[ids, c.measured] = None if frames is None else (
+                frames[0].query, np.mean([self.records.values(f, "R1") for f in frames], axis=0) >= 50
+            )  # fmt: skip
         return self._right[ids, c.measured]
 
     def wilcoxon(self, a: Cell, b: Cell) -> Value | None:

@@ -9,7 +9,7 @@ from reports.compare import Records, records_of, reference
 from reports.drawing import palette, style
 from reports.figures.saturation import laws
 from reports.statistics import Law
-from reports.table import Column, Table, Value
+from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -27,12 +27,13 @@ def draw(results: Results, metric: str = "R1", within: float = WITHIN) -> Table:
     """One row per dataset and method: the law, and the smallest budget within `within` points of full fine-tuning."""
     found = home(cells(results, metric))
     fitted, records = laws(results, metric), records_of(results)
-    rows, breaks = [], []
+    rows: list[dict[str, Entry]] = []
+    breaks = []
     for place in places(found):
         here = [c for c in found if c.dataset == place]
         breaks.append(len(rows))
         for key in dict.fromkeys(c.key for c in here if c.budget):
-            curve = sorted((c for c in here if c.key == key and c.values), key=lambda c: c.trained)
+            curve = sorted((c for c in here if c.key == key and c.values), key=lambda c: c.size)
             if curve:
                 law, _ = fitted.get((place, key), (None, None))
                 rows.append(_row(place, curve, law, reference(curve[0], here), within, records, metric))
@@ -64,20 +65,20 @@ def draw(results: Results, metric: str = "R1", within: float = WITHIN) -> Table:
 def _row(
     place: str, curve: list[Cell], law: Law | None, full: Cell | None, within: float, records: Records, metric: str
 ) -> dict:
-    row = {"dataset": palette.name(place), "method": curve[0].series}
-    row["best"] = Value.of(max(curve, key=lambda c: c.mean).interval)
+    row: dict[str, Entry] = {"dataset": palette.name(place), "method": curve[0].series}
+    row["best"] = Value.of(max(curve, key=lambda c: c.score).interval)
     if law is not None:
         low, high = law.interval()
         row["ceiling"] = Value(law.ceiling, text=f"{law.ceiling:.1f} [{low:.1f}, {high:.1f}]")
         row["rate"] = Value(law.rate)
     if full is not None:
-        near = [c for c in curve if c.mean >= full.mean - within]
+        near = [c for c in curve if c.score >= full.score - within]
         gaps = [(c, records.difference(c, full, metric)) for c in curve]
         sure = [c for c, d in gaps if d is not None and d.interval.low is not None and d.interval.low >= -within]
         row["smallest"] = _parameters(near[0].trained if near else None)
         row["sure"] = _parameters(sure[0].trained if sure else None)
         if law is not None:
-            row["law"] = _parameters(law.needed(full.mean - within))
+            row["law"] = _parameters(law.needed(full.score - within))
     return row
 
 
