@@ -173,8 +173,16 @@ PLANTED: dict[int, dict[str, Changes]] = {
         "test_a_record_is_refused_with_its_number_and_key[image]": (
             ("harness/data/annotations.py", "setdefault(path, split)) != split", "get(0)) is 0"),
         ),
-        "test_duplicates_are_told": (("harness/data/quality/check.py", "        if repeated:", "        if False:"),),
-        "test_twice_listed_image": (("harness/data/quality/check.py", "        if double:", "        if False:"),),
+        "test_duplicates_are_told": (
+            ("harness/data/quality/captions.py", "        if repeated:", "        if False:"),
+        ),
+        "test_twice_listed_image": (
+            (
+                "harness/data/quality/check.py",
+                "        if (double := len(split.images)",
+                "        if (double := 0 * len(split.images)",
+            ),
+        ),
     },
     16: {
         "test_a_record_is_refused_with_its_number_and_key[blank]": (
@@ -186,7 +194,7 @@ PLANTED: dict[int, dict[str, Changes]] = {
         "test_not_utf8_is_told_with_the_byte": (
             ("harness/data/annotations.py", "not UTF-8 at byte {error.start}", "not UTF-8"),
         ),
-        "test_captions": (("harness/data/quality/check.py", "        if strange:", "        if False:"),),
+        "test_captions": (("harness/data/quality/captions.py", "            if strange:", "            if False:"),),
         "test_captions_over_the_context_are_counted": (
             ("harness/trial/stages.py", 'row["truncated"] = self.part.truncated', 'row["truncated"] = 0'),
         ),

@@ -15,7 +15,7 @@ import numpy as np
 from harness import registry
 from harness.data import annotations
 from harness.data.files import missing
-from harness.data.quality import duplicates, faults, overlap
+from harness.data.quality import captions, duplicates, faults, overlap
 from harness.data.quality import messages as told
 from harness.data.quality.faults import Finding
 from harness.data.split import Split
@@ -113,7 +113,7 @@ def check(
     with progress(name) as step:
         pictures, unreadable = faults.look(present, decode, step)
     pairs = duplicates.within(pictures, near)
-    findings += unreadable + faults.doubled(pairs) + _captions(splits)
+    findings += unreadable + faults.doubled(pairs) + captions.look(splits) + _listed_twice(splits)
     others = {}
     for other, place in (against or {}).items():
         others[other], missed = _against(other, place, pictures, near, progress)
@@ -196,20 +196,12 @@ def _compare(counts: dict, published: dict, val: str | None) -> list[Finding]:
     ]
 
 
-def _captions(splits: dict[str, Split]) -> list[Finding]:
-    findings = []
-    for part, split in splits.items():
-        repeated = len(split.captions) - len(set(split.captions))
-        if repeated:
-            findings.append(Finding("warning", f"{repeated:,} captions of {part} repeat another one word for word"))
-        strange = [c for c in split.captions if any(ord(ch) < 32 and ch not in "\t\n\r" for ch in c)]
-        if strange:
-            first = tuple(repr(c[:40]) for c in strange[:3])
-            findings.append(Finding("warning", f"{len(strange):,} captions of {part} have control characters", first))
-        double = len(split.images) - len(set(split.images))
-        if double:
-            findings.append(Finding("warning", f"{double:,} images of {part} are listed more than once"))
-    return findings
+def _listed_twice(splits: dict[str, Split]) -> list[Finding]:
+    return [
+        Finding("warning", f"{double:,} images of {part} are listed more than once")
+        for part, split in splits.items()
+        if (double := len(split.images) - len(set(split.images)))
+    ]
 
 
 def _lengths(counts: np.ndarray) -> dict[str, float]:

@@ -136,6 +136,15 @@ def recompress(copy: Copy) -> None:
         image.convert("RGB").save(copy.image(copy.of("test")[0]), "JPEG", quality=90)
 
 
+def two_people(copy: Copy) -> None:
+    """A caption of another identity of the same split."""
+    rows = copy.rows
+    other = next(
+        k for k in range(1, len(rows)) if rows[k]["id"] != rows[0]["id"] and rows[k]["split"] == rows[0]["split"]
+    )
+    copy.set(other, captions=rows[0]["captions"])
+
+
 def twin(copy: Copy) -> None:
     """One picture under two identities of train."""
     rows = copy.rows
@@ -183,6 +192,10 @@ FAULTS: dict[str, tuple[Callable[[Copy], object], str]] = {
     "caption of dots": (lambda c: c.set(1, captions=["..."]), "captions[0]: has no words"),
     "caption with control characters": (lambda c: c.set(1, captions=["A\x07 man."]), "have control characters"),
     "caption twice": (lambda c: c.set(1, captions=c.rows[0]["captions"]), "repeat another one"),
+    "caption of two people": (two_people, "are given to several identities"),
+    "caption with another script": (lambda c: c.set(1, captions=["A man with a \u0441oat."]), "of another script"),
+    "caption with a tag": (lambda c: c.set(1, captions=["A man <br/> in black."]), "have pieces of code"),
+    "caption with an escape": (lambda c: c.set(1, captions=["A caf\\u00e9 owner."]), "have pieces of code"),
     "caption over the context": (lambda c: c.set(1, captions=["man " * 90]), "have more than 77 tokens and are cut"),
     "split unknown": (lambda c: c.set(1, split="vall"), "record 1, split: is 'vall'"),
     "split without images": (lambda c: c.edit(lambda r: [x.update(split="train") for x in r]), "no image in split '"),
@@ -230,8 +243,8 @@ REMAPPED = {
     "ids negative": lambda c: c.edit(lambda r: [x.update(id=-1 - x["id"]) for x in r]),
     "ids as text": lambda c: c.edit(lambda r: [x.update(id=f"p{x['id']}") for x in r]),
 }
-WARNED = ("caption with", "caption twice", "caption over", "image listed twice", "image in", "image turned",
-          "image under", "image of train in test, re")  # fmt: skip
+WARNED = ("caption with", "caption twice", "caption of two", "caption over", "image listed twice", "image in",
+          "image turned", "image under", "image of train in test, re")  # fmt: skip
 
 
 def usable(fault: str) -> bool:

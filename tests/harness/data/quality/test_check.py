@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.data.quality import captions
 from harness.data.quality.check import check
 from harness.data.quality.faults import Finding
 from harness.datasets import cuhk_pedes, icfg_pedes
@@ -133,6 +134,40 @@ def test_captions(folder):
     _edit(folder, change)
     assert "1 captions of train have control characters" in found(folder, "control", "warning").what
     assert found(folder, "of train repeat another one", "warning")
+
+
+def test_captions_of_several_identities_are_named(folder):
+    def change(rows):
+        first, last = rows[0], next(row for row in rows if row["id"] != rows[0]["id"] and row["split"] == "train")
+        last["captions"][0] = first["captions"][0].upper()
+
+    _edit(folder, change)
+    finding = found(folder, "several identities", "warning")
+    assert finding.what == "1 captions of train are given to several identities (2 of them)"
+    assert "(identities 0, 1)" in finding.examples[0]
+
+
+@pytest.mark.parametrize(
+    ("caption", "words"),
+    [
+        ("A man in a bl\u0430ck coat.", "1 captions of train have letters of another script"),  # a Cyrillic a
+        ("穿黑色外套的男人 walks.", "1 captions of train have letters of another script"),
+        ("A man &amp; a dog.", "1 captions of train have pieces of code"),
+        ("A man in <b>black</b>.", "1 captions of train have pieces of code"),
+        ("See https://example.org/1.jpg for him.", "1 captions of train have pieces of code"),
+        ('{"caption": "a man"}', "1 captions of train have pieces of code"),
+        ("A man named Jos\\u00e9.", "1 captions of train have pieces of code"),
+    ],
+)
+def test_odd_captions_are_counted_with_the_first(folder, caption, words):
+    _edit(folder, lambda rows: rows[2]["captions"].__setitem__(0, caption))
+    finding = found(folder, words.split("have ")[1], "warning")
+    assert finding.what == words and finding.examples[0].startswith("caption ") and caption[:10] in finding.examples[0]
+
+
+@pytest.mark.parametrize("caption", ["José wears a naïve coat, size < 40 & > 30.", "A man; 5’10”, 50 % grey – no?"])
+def test_ordinary_captions_are_not_odd(caption):
+    assert not any(odd(caption) for odd in captions.KINDS.values())
 
 
 def test_empty_caption_and_shared_identity_stop_it(folder):
