@@ -1,29 +1,113 @@
-"""What others may rely on: `import upbench`. Inner modules may move; these names stay. `docs/python.md` shows each.
+"""What others may rely on: `import upbench`. Inner modules may move; these names stay. `docs/python.md` shows them.
 
 Nothing is loaded before it is asked for, so that `import upbench` costs milliseconds.
 """
 
-from __future__ import annotations
-
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# Name -> the module that it comes from; read as text where the code behind a result is hashed.
+if TYPE_CHECKING:
+    from harness.adaptation.method import Depth as Depth
+    from harness.adaptation.method import Towers as Towers
+    from harness.adaptation.method import blocks as blocks
+    from harness.adaptation.method import full_precision as full_precision
+    from harness.adaptation.method import layers as layers
+    from harness.adaptation.method import options as options
+    from harness.adaptation.method import scaled_width as scaled_width
+    from harness.adaptation.method import towers as towers
+    from harness.api.planning import Plan as Plan
+    from harness.api.planning import plan as plan
+    from harness.api.reading import report as report
+    from harness.api.reading import results as results
+    from harness.api.running import Ran as Ran
+    from harness.api.running import run as run
+    from harness.data import annotations as annotations
+    from harness.data import karpathy as karpathy
+    from harness.data.split import Split as Split
+    from harness.errors import DataError as DataError
+    from harness.errors import EnvironmentFault as EnvironmentFault
+    from harness.errors import NothingMeasured as NothingMeasured
+    from harness.errors import Preempted as Preempted
+    from harness.errors import RunFailed as RunFailed
+    from harness.errors import UserError as UserError
+    from harness.evaluation.ranking import Ranks as Ranks
+    from harness.model.clip import Backbone as Backbone
+    from harness.model.clip import Block as Block
+    from harness.model.clip import Shape as Shape
+    from harness.model.clip import Tower as Tower
+    from harness.model.clip import TowerShape as TowerShape
+    from harness.store.store import Results as Results
+    from harness.training.losses._similarity import cosine as cosine
+    from harness.training.losses._similarity import divergence as divergence
+    from harness.training.losses._similarity import same as same
+    from reports.cells import Cell as Cell
+    from reports.cells import cells as cells
+    from reports.cells import gaps as gaps
+    from reports.cells import home as home
+    from reports.cells import leading as leading
+    from reports.cells import places as places
+    from reports.cells import protocol as protocol
+    from reports.drawing import artists as artists
+    from reports.drawing import palette as palette
+    from reports.drawing import style as style
+    from reports.table import Column as Column
+    from reports.table import Table as Table
+    from reports.table import Value as Value
+
+# Name -> the module that it comes from, or the package that it is a module of; read as text where code is hashed.
 OFFERED: dict[str, str] = {
+    # to plan, run, read and report a study
+    "Plan": "harness.api.planning",
+    "Ran": "harness.api.running",
+    "Results": "harness.store.store",
+    "plan": "harness.api.planning",
+    "report": "harness.api.reading",
+    "results": "harness.api.reading",
+    "run": "harness.api.running",
     # for authors of methods
     "Backbone": "harness.model.clip",
+    "Block": "harness.model.clip",
     "Shape": "harness.model.clip",
+    "Tower": "harness.model.clip",
+    "TowerShape": "harness.model.clip",
     "Depth": "harness.adaptation.method",
     "Towers": "harness.adaptation.method",
     "blocks": "harness.adaptation.method",
+    "full_precision": "harness.adaptation.method",
     "layers": "harness.adaptation.method",
     "options": "harness.adaptation.method",
     "scaled_width": "harness.adaptation.method",
     "towers": "harness.adaptation.method",
     # for authors of data sets
-    "DataError": "harness.errors",
     "Split": "harness.data.split",
-    # for all
+    "annotations": "harness.data",
+    "karpathy": "harness.data",
+    # for authors of metrics
+    "Ranks": "harness.evaluation.ranking",
+    # for authors of losses
+    "cosine": "harness.training.losses._similarity",
+    "divergence": "harness.training.losses._similarity",
+    "same": "harness.training.losses._similarity",
+    # for authors of figures and tables
+    "Cell": "reports.cells",
+    "cells": "reports.cells",
+    "gaps": "reports.cells",
+    "home": "reports.cells",
+    "leading": "reports.cells",
+    "places": "reports.cells",
+    "protocol": "reports.cells",
+    "artists": "reports.drawing",
+    "palette": "reports.drawing",
+    "style": "reports.drawing",
+    "Column": "reports.table",
+    "Table": "reports.table",
+    "Value": "reports.table",
+    # errors, each one line for the user
+    "DataError": "harness.errors",
+    "EnvironmentFault": "harness.errors",
+    "NothingMeasured": "harness.errors",
+    "Preempted": "harness.errors",
+    "RunFailed": "harness.errors",
     "UserError": "harness.errors",
 }
 
@@ -33,7 +117,9 @@ __all__ = sorted(OFFERED)
 def __getattr__(name: str) -> Any:
     if name not in OFFERED:
         raise AttributeError(f"module 'upbench' has no attribute '{name}'")
-    value = globals()[name] = getattr(importlib.import_module(OFFERED[name]), name)
+    home = OFFERED[name]
+    found = getattr(importlib.import_module(home), name, None)
+    value = globals()[name] = importlib.import_module(f"{home}.{name}") if found is None else found
     return value
 
 

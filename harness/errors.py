@@ -59,6 +59,12 @@ class RunFailed(UserError):
     exit_code = 5
 
 
+class NothingMeasured(UserError):
+    """Every trial is through and none has a number; the rows that say why are kept."""
+
+    exit_code = 6
+
+
 class Preempted(UserError):
     """Stopped from outside; running the same command again continues."""
 

@@ -76,6 +76,8 @@ def _files(name: str) -> Iterator[Path]:
 @functools.cache
 def _imports(path: Path) -> tuple[tuple[str, str], ...]:
     """The name that each import of this project brings, and the module it comes from, in order of the names."""
+    if path == file_of(FACE):
+        return ()  # lazy: a file that uses it says what it takes from it
     return tuple(sorted({(here, name) for node in ast.walk(_tree(path)) for name, _, here in _brought(node)}))
 
 
@@ -91,13 +93,19 @@ def _brought(node: ast.AST) -> Iterator[tuple[str, str | None, str]]:
         for alias in node.names:
             here, whole = alias.asname or alias.name, f"{node.module}.{alias.name}"
             if node.module == FACE and alias.name in _offered():
-                yield _offered()[alias.name], alias.name, here
+                yield *_behind(alias.name), here
             elif file_of(whole):
                 yield whole, None, here
             elif file_of(node.module):
                 yield node.module, alias.name, here
     elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == FACE:
-        yield _offered().get(node.attr, FACE), node.attr, node.attr
+        yield *_behind(node.attr), node.attr
+
+
+def _behind(name: str) -> tuple[str, str | None]:
+    """The module behind a name of the face, and the name there; of a module that is offered, itself."""
+    home = _offered().get(name, FACE)
+    return (whole, None) if file_of(whole := f"{home}.{name}") else (home, name)
 
 
 @functools.cache

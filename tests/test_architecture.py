@@ -23,6 +23,7 @@ FLOORS = [
     {"training", "evaluation", "datasets", "methods"},
     {"trial"},
     {"benchmark", "study", "execution", "backbones", "reports"},
+    {"api"},
     {"cli"},
 ]
 # What reports may read, so that drawing needs neither torch nor a data set.
@@ -124,7 +125,14 @@ def test_a_library_has_one_room(library):
             assert inside, f"{module} imports {library}"
 
 
-LIGHT = ("harness.study.reading", "harness.registry", "harness.store.store", "reports.page", "harness.cli.main")
+LIGHT = (
+    "harness.study.reading",
+    "harness.registry",
+    "harness.store.store",
+    "reports.page",
+    "harness.cli.main",
+    "harness.api.asking",
+)
 
 
 @pytest.mark.parametrize("module", LIGHT)

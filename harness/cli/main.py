@@ -1,7 +1,8 @@
 """The command line: `upbench COMMAND`. One file in `commands/` per command, imported when it is called.
 
 Faults of the user end in one line on standard error and an exit code: 2 input, 3 environment, 4 data, 5 trials failed,
-75 stopped and to be continued by the same command. Anything unforeseen ends in one line, a log file, and 70.
+6 nothing was measured (no trial has a number), 75 stopped and to be continued by the same command. Anything unforeseen
+ends in one line, a log file, and 70.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def call(args: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        from harness.cli.shared import log
+        from harness.api.asking import log
 
         text = " ".join(str(error).split())[:200]
         return _say(f"unforeseen {type(error).__name__}: {text}; details in {log(kept.get('store'))}", 70)

@@ -297,8 +297,8 @@ PLANTED: dict[int, dict[str, Changes]] = {
     25: {
         "test_memory_that_runs_out_is_marked_and_not_tried_again_by_itself": (
             ("harness/trial/run.py", '"oom" if memory.exhausted(fault) else "failed"', '"failed"'),
-            ("harness/cli/commands/run.py", "    if retry_failed:\n", "    if results:\n"),
-            ("harness/cli/commands/run.py", 'RETRIED = ("failed", "oom")', 'RETRIED = ("failed",)'),
+            ("harness/api/running.py", "    if retry_failed:\n", "    if results:\n"),
+            ("harness/api/running.py", 'RETRIED = ("failed", "oom")', 'RETRIED = ("failed",)'),
         ),
         "test_one_pair_that_does_not_fit_ends_the_trial": (
             ("harness/trial/run.py", '**(trial.memory if status == "oom" else {}),', ""),
@@ -433,7 +433,7 @@ PLANTED: dict[int, dict[str, Changes]] = {
     },
     32: {
         "test_a_file_in_place_of_the_store_is_told_before_any_work": (
-            ("harness/cli/commands/run.py", "    results.probe()\n", ""),
+            ("harness/api/running.py", "    results.probe()\n", ""),
         ),
         "test_a_file_system_without_links_or_locks_is_told": (
             (
@@ -476,9 +476,7 @@ PLANTED: dict[int, dict[str, Changes]] = {
                 '"damaged"',
             ),
         ),
-        "test_a_damaged_trial_runs_again": (
-            ("harness/cli/commands/run.py", "and runs again: {why}", "and runs again"),
-        ),
+        "test_a_damaged_trial_runs_again": (("harness/api/running.py", "and runs again: {why}", "and runs again"),),
         "test_a_damaged_trial_is_told_and_can_be_set_aside": (
             (
                 "harness/store/reading.py",

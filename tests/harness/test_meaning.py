@@ -98,3 +98,16 @@ def test_what_comes_through_the_face_counts_and_the_rest_of_it_does_not(house):
     whole = {**base, "methods/m.py": "import upbench\n\nx = upbench.f(1)\n"}
     changed = {**whole, "harness/b.py": PLAIN.replace("+ 1", "+ 2")}
     assert house(whole, "methods/m.py") != house(changed, "methods/m.py")
+    seen = face + "if TYPE_CHECKING:\n    from harness.c import f\n"
+    other = {"harness/c.py": PLAIN.replace("+ 1", "+ 2")}
+    whole |= {"upbench.py": seen}
+    assert house(whole, "methods/m.py") == house({**whole, **other}, "methods/m.py")
+
+
+def test_a_module_that_the_face_offers_counts_as_if_it_were_imported(house):
+    files = {"harness/b.py": PLAIN, "upbench.py": 'OFFERED: dict[str, str] = {"b": "harness"}\n'}
+    through = {**files, "methods/m.py": "from upbench import b\n\nx = b.f(1)\n"}
+    straight = {**files, "methods/m.py": "from harness import b\n\nx = b.f(1)\n"}
+    assert house(through, "methods/m.py") == house(straight, "methods/m.py")
+    changed = {**through, "harness/b.py": PLAIN.replace("+ 1", "+ 2")}
+    assert house(through, "methods/m.py") != house(changed, "methods/m.py")

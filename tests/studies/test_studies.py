@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness import registry
-from harness.cli import main, shared
+from harness.api import asking
+from harness.cli import main
 from harness.model.weights import Source, random, shape
 from harness.store.store import Store
 from harness.study.grid import trials as trials_of
@@ -52,7 +53,7 @@ def test_head_and_name(name):
     text, study = head(name), load(ROOT / f"{name}.yaml")
     assert all(re.search(rf"^# {word}", text, re.M) for word in ("Question:", "Command:", "Cost:", "Expect:"))
     assert study.name == name.replace("/", "-") and study.question.endswith("?")
-    assert shared.find_study(name) == shared.find_study(study.name)
+    assert asking.find_study(name) == asking.find_study(study.name)
     if name in REAL:
         assert f"upbench run {name} && upbench report {study.name}" in text
         assert len(study.seeds) >= 3 and "not" in text.split("# Cost:")[1].split("# Expect:")[0]
@@ -168,13 +169,13 @@ def chosen(resolved: list[dict]) -> list[dict]:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", REAL)
 def test_one_epoch_of_each_variant(name, licensed, tmp_path):
-    study = shared.load(name, {**SMALL, **FEWER.get(name, {})})
+    study = asking.load(name, {**SMALL, **FEWER.get(name, {})})
     resolved = [resolve.resolve(one, licensed).as_dict() for one in trials_of(study)]
     picked, began = chosen(resolved), time.perf_counter()
     for one in picked:
         running.run(one, tmp_path, licensed)
     store = Store(tmp_path)
-    store.declare(study.name, study.document, [shared.declared(one) for one in picked], study.question)
+    store.declare(study.name, study.document, [asking.declared(one) for one in picked], study.question)
     found = store.read(study.name)
     bad = found.trials[~found.trials["status"].isin(["ok", "infeasible"])]
     assert bad.empty, bad[["label", "status", "reason"]].to_string()

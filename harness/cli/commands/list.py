@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from harness import registry
+from harness.api import asking
 from harness.cli import shared
 from harness.errors import UserError, nearest
 
@@ -25,7 +26,7 @@ def command(kind, store, as_json) -> None:
     if kind in registry.PACKAGES:
         rows = [{"name": name, "summary": registry.summary(kind, name)} for name in registry.names(kind)]
     elif kind == "studies":
-        rows = [{"name": name, "summary": _question(path), "path": path} for name, path in shared.study_files().items()]
+        rows = [{"name": name, "summary": _question(path), "path": path} for name, path in asking.study_files().items()]
     elif kind == "results":
         from harness.store.store import Store
 

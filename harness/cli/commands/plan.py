@@ -6,6 +6,7 @@ from collections import Counter
 
 import click
 
+from harness.api import planning
 from harness.cli import shared
 from harness.execution.progress import clock
 
@@ -24,32 +25,13 @@ def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> 
 
     Trains nothing but a few steps of each method, once on a machine.
     """
-    from harness.store.store import Store
-    from harness.study import grid
-
-    asked = shared.load(study, shared.assignments(settings, seeds))
-    results = Store(store)
-    laid = shared.lay_out(asked, data, results)
-    resolved, repeats = laid.trials, laid.repeats
-    done = results.done(trial["id"] for trial in resolved)
-    lacking = shared.lacking(resolved)
-    costs = None
-    if not no_probe:
-        from harness.execution import estimate
-
-        costs = estimate.estimate([trial for trial in resolved if trial["id"] not in done], data, workers)
-    rows = [
-        {
-            **shared.declared(trial),
-            "state": "done" if trial["id"] in done else "to run" if trial["status"] == "ready" else trial["status"],
-            **{key: trial[key] for key in ("reason", "target", "trained", "total", "share")},
-            "solved": trial.get("budget"),
-        }
-        for trial in resolved
-    ]
+    made = planning.plan(
+        study, shared.assignments(settings), store=store, data=data, seeds=seeds, workers=workers, probe=not no_probe
+    )
+    asked, rows, repeats, costs = made.study, made.trials, made.repeats, made.estimate
     if as_json:
-        known = {"study": asked.name, "question": asked.question, "repeats": repeats, "lacking": lacking}
-        known["searches"] = [_search(choice) for choice in laid.choices]
+        known = {"study": asked.name, "question": asked.question, "repeats": repeats, "lacking": made.lacking}
+        known["searches"] = [_search(choice) for choice in made.searches]
         known["estimate"] = costs and vars(costs)
         shared.say_json({**known, "trials": rows})
         return
@@ -59,8 +41,8 @@ def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> 
             continue
         cells.setdefault((row["label"], row["budget"], row["dataset"], row["trained"]), []).append(row)
     click.echo(f"{asked.name}: {asked.question}" if asked.question else asked.name)
-    if laid.choices:
-        _say_searches(laid.choices)
+    if made.searches:
+        _say_searches(made.searches)
     shared.say_table(
         ("method", "budget", "data set", "trained", "share", "error", "seeds", "state"),
         (
@@ -79,14 +61,14 @@ def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> 
             break
     for line in dict.fromkeys(_infeasible(row) for row in rows if row["state"] != "waiting" and row["reason"]):
         click.echo(line)
-    for index in grid.idle(asked):
+    for index in made.idle:
         click.echo(f"rule {index + 1} matches no trial: {asked.rules[index].when}")
     counts = Counter(row["state"] for row in rows)
     line = f"{len(rows)} trials: " + ", ".join(f"{n} {state}" for state, n in counts.items())
     click.echo(line + (f"; {repeats} repeats of a trial dropped" if repeats else ""))
     if costs:
         _say_costs(costs)
-    for fault in lacking:
+    for fault in made.lacking:
         click.echo(f"before a run: {fault}; ids stay the same")
 
 
@@ -119,8 +101,9 @@ def _say_costs(costs) -> None:
 def _size(count: float) -> str:
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000 or unit == "GB":
-            return f"{count:.1f} {unit}" if count < 10 and unit != "B" else f"{count:.0f} {unit}"
+            break
         count /= 1000
+    return f"{count:.1f} {unit}" if count < 10 and unit != "B" else f"{count:.0f} {unit}"
 
 
 def _search(choice) -> dict:

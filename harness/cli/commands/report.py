@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from harness.api import reading
 from harness.cli import shared
-from harness.errors import DataError
 
 
 @click.command("report")
@@ -26,24 +26,14 @@ from harness.errors import DataError
 def command(study, out, preset, only, watch, every, inspection, store, as_json) -> None:
     """Draw the figures and tables of STUDY from what is committed; gaps are shown as gaps."""
     from harness.store.store import Store
-    from reports import inspected, page
+    from reports import page
 
-    name = Path(study).stem if study.endswith((".yaml", ".yml")) else study
-    out = out or Path("out") / name
+    name = reading.name_of(study)
     names = [part.strip() for text in only for part in text.split(",") if part.strip()]
     page.check(names, preset)
 
     def draw(refresh: int | None = None):
-        results = Store(store).read(name)
-        if not len(results.trials) and not watch:
-            raise DataError(
-                f"no trial of study '{name}' is committed", where=store, expected=f"upbench run {study} first"
-            )
-        seen = inspected.latest(Store(store).root, results.trials["id"]) if inspection else None
-        if inspection and seen is None:
-            missing = f"no trial of study '{name}' was inspected"
-            raise DataError(missing, where=store, expected=f"upbench inspect {study}")
-        return results, page.report(results, out, preset, names, refresh, inspection=seen)
+        return reading.drawn(study, out, preset, names, inspection, store, refresh, partial=watch)
 
     results, paths = _follow(Store(store), name, draw, every, as_json) if watch else draw()
     if as_json:

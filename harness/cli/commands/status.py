@@ -6,9 +6,9 @@ from collections import Counter
 
 import click
 
+from harness.api.ending import overhead
 from harness.cli import shared
 from harness.cli.commands.follow import follow
-from harness.cli.commands.run import overhead
 from harness.errors import UserError
 from harness.execution.progress import clock
 

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from harness import registry
+from harness.api.ending import overhead
 from harness.cli import main
-from harness.cli.commands.run import overhead
 from harness.store.store import Record, Store
 from harness.trial import resolve
 from harness.trial import run as running
@@ -279,3 +279,17 @@ def test_a_closed_pipe_is_no_fault():
     command = f"{sys.executable} -c 'from harness.cli import main; main.main()' list columns | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stderr == ""
+
+
+def test_a_run_that_measured_nothing_ends_with_a_code_of_its_own(call):
+    STATUS.update(zero_shot="diverged", lora="diverged", prefix="diverged")
+    for begun in ("6 to run", "0 to run"):
+        code, out, err = run_small(call)
+        assert code == 6 and begun in out and "next:" not in out
+        assert err.count("\n") == 1
+        assert "nothing was measured: 5 diverged, 1 infeasible; upbench status small tells why; kept: all 6 rows" in err
+    STATUS.clear()
+    code, out, _ = run_small(call, "--set", "seeds=[2]")  # some of the study have numbers: as ever
+    assert code == 0 and "next: upbench report small" in out
+    STATUS.update(zero_shot="diverged", lora="diverged")
+    assert run_small(call, "--store", "mixed")[0] == 0

@@ -315,7 +315,7 @@ def test_run_does_both_phases_and_goes_on_anywhere(lay, tmp_path, monkeypatch, c
     lay()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(running, "run", fake_run)
-    monkeypatch.setattr("harness.cli.shared.lacking", lambda rows: [])
+    monkeypatch.setattr("harness.api.asking.lacking", lambda rows: [])
     monkeypatch.setattr("harness.execution.estimate.estimate", lambda *_: None)
 
     def call(*words: str) -> tuple[int, str]:

@@ -1,0 +1,95 @@
+"""What a study will do: its trials with solved budgets, what is done, and what the others will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.api import asking
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.execution.estimate import Estimate
+    from harness.study.choice import Choice
+    from harness.study.study import Study
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `plan` found.
+
+    Attributes:
+        study: The study as read.
+        trials: One dict per trial: `id`, `label`, `method`, `budget`, `dataset`, `seed`, `state` (done | to run |
+            waiting | infeasible), `reason` of a state, `target`, `trained` and `total` in parameters, `share` as a
+            fraction, `solved` (what the budget became), `trial` (all values written out), and what a search says.
+        searches: The searches of a study with `tune:`, and what they chose so far.
+        repeats: Trials that are the same as another one, dropped.
+        lacking: Faults of this machine that a run would meet: weights that are not here.
+        idle: Indices of the study's rules that match no trial.
+        estimate: Time in seconds, memory and disk in bytes of what is to run; None where it was not asked for, or
+            where nothing is to run.
+    """
+
+    study: Study
+    trials: list[dict[str, Any]]
+    searches: list[Choice]
+    repeats: int
+    lacking: list[UserError]
+    idle: list[int]
+    estimate: Estimate | None
+
+
+def plan(
+    study: str | Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    store: str | Path | None = None,
+    data: str | Path | None = None,
+    seeds: int | None = None,
+    workers: int | None = None,
+    probe: bool = True,
+) -> Plan:
+    """The trials of a study with their solved budgets, which are done, and what the others will cost.
+
+    Trains nothing but, with `probe`, a few steps of each method, once on a machine.
+
+    Args:
+        study: A YAML file, or the name of a study in `studies/` here or of the package.
+        settings: Values of the study to replace, by dotted key: `{"recipe.lr": 1e-3}`.
+        store: Folder of results or `s3://BUCKET/PREFIX`; default UPBENCH_STORE, else `results/local`.
+        data: Folder of data sets; default UPBENCH_DATA, else `data`.
+        seeds: This many seeds, counted from 0, in place of the study's.
+        workers: Trials side by side, for the estimate; default one per core or GPU.
+        probe: Measure a few steps to tell time, memory and disk.
+
+    Raises:
+        UserError: no such study, or faults of the file, all in one message.
+        DataError: data that cannot be used.
+    """
+    from harness.store.store import Store
+    from harness.study import grid
+
+    store, data = asking.places(store, data)
+    asked = asking.load(study, asking.texts(settings, seeds))
+    results = Store(store)
+    laid = asking.lay_out(asked, data, results)
+    done = results.done(trial["id"] for trial in laid.trials)
+    lacking = asking.lacking(laid.trials)
+    costs = None
+    if probe:
+        from harness.execution import estimate
+
+        costs = estimate.estimate([trial for trial in laid.trials if trial["id"] not in done], data, workers)
+    rows = [
+        {
+            **asking.declared(trial),
+            "state": "done" if trial["id"] in done else "to run" if trial["status"] == "ready" else trial["status"],
+            **{key: trial[key] for key in ("reason", "target", "trained", "total", "share")},
+            "solved": trial.get("budget"),
+        }
+        for trial in laid.trials
+    ]
+    return Plan(asked, rows, laid.choices, laid.repeats, lacking, list(grid.idle(asked)), costs)
