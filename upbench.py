@@ -78,6 +78,12 @@ OFFERED: dict[str, str] = {
     "options": "harness.adaptation.method",
     "scaled_width": "harness.adaptation.method",
     "towers": "harness.adaptation.method",
+    "Constant": "harness.adaptation.starts",
+    "FAN_IN": "harness.adaptation.starts",
+    "Normal": "harness.adaptation.starts",
+    "Sized": "harness.adaptation.starts",
+    "Uniform": "harness.adaptation.starts",
+    "XAVIER": "harness.adaptation.starts",
     # for authors of data sets
     "Split": "harness.data.split",
     "annotations": "harness.data",

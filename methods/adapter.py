@@ -15,7 +15,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, scaled_width, towers
+from harness.adaptation.starts import FAN_IN, ZERO, Starts
 from harness.model.clip import Backbone, Shape, scaled_linear
+
+# of a `Bottleneck` called `inner`, in the methods that have one
+BOTTLENECK: Starts = {
+    "inner.down.weight": FAN_IN,
+    **dict.fromkeys(("inner.down.bias", "inner.up.weight", "inner.up.bias"), ZERO),
+}
 
 
 @options
@@ -32,6 +39,7 @@ class Method:
     turns: ClassVar[tuple[str, ...]] = ("width",)
     adds: ClassVar[bool] = True
     late: ClassVar[dict[str, str]] = dict.fromkeys(("down.weight", "down.bias"), "W_up starts at zero")
+    starts: ClassVar[Starts] = BOTTLENECK
 
     def attach(self, backbone: Backbone) -> None:
         for tower, block in blocks(backbone, self.towers, self.depth):

@@ -15,8 +15,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
+from harness.adaptation.starts import Starts
 from harness.model.clip import Backbone, Shape
-from methods.adapter import Bottleneck, count
+from methods.adapter import BOTTLENECK, Bottleneck, count
 
 
 @options
@@ -31,6 +32,7 @@ class Method:
     turns: ClassVar[tuple[str, ...]] = ("width",)
     adds: ClassVar[bool] = True
     late: ClassVar[dict[str, str]] = dict.fromkeys(("inner.down.weight", "inner.down.bias"), "W_up starts at zero")
+    starts: ClassVar[Starts] = BOTTLENECK
 
     def attach(self, backbone: Backbone) -> None:
         for tower, block in blocks(backbone, self.towers, self.depth):

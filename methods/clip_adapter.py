@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Towers, options, towers
+from harness.adaptation.starts import FAN_IN, Starts
 from harness.model.clip import Backbone, Shape
 
 
@@ -30,6 +31,7 @@ class Method:
     identity: ClassVar[bool] = False
     turns: ClassVar[tuple[str, ...]] = ("width",)
     adds: ClassVar[bool] = True
+    starts: ClassVar[Starts] = {"down.weight": FAN_IN, "up.weight": FAN_IN}
 
     def attach(self, backbone: Backbone) -> None:
         for tower in backbone.towers:

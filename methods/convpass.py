@@ -19,6 +19,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, blocks, layers, options
+from harness.adaptation.starts import XAVIER, ZERO, Sized, Starts
 from harness.model.clip import Backbone, QuickGELU, Shape
 
 
@@ -37,6 +38,11 @@ class Method:
     late: ClassVar[dict[str, str]] = dict.fromkeys(
         ("down.weight", "down.bias", "conv.weight", "conv.bias"), "W_up starts at zero"
     )
+    starts: ClassVar[Starts] = {
+        "down.weight": XAVIER,
+        "conv.weight": Sized("one in the centre, to itself", lambda place: nn.init.dirac_(torch.empty(place.weight))),
+        **dict.fromkeys(("down.bias", "conv.bias", "up.weight", "up.bias"), ZERO),
+    }
 
     def attach(self, backbone: Backbone) -> None:
         for tower, block in blocks(backbone, self.towers, self.depth):

@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from harness.adaptation.method import options
+from harness.adaptation.starts import Normal, Starts
 from harness.model.clip import Backbone, Shape
 from methods._tokens import Own, Prompts, fits, place
 
@@ -27,6 +28,7 @@ class Method:
     identity: ClassVar[bool] = False
     turns: ClassVar[tuple[str, ...]] = ("length",)
     adds: ClassVar[bool] = True
+    starts: ClassVar[Starts] = {"tokens": Normal(0.02)}
     inserts: ClassVar[tuple[str, ...]] = ("text",)
 
     def attach(self, backbone: Backbone) -> None:

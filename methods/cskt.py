@@ -22,6 +22,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, blocks, layers, options, scaled_width
+from harness.adaptation.starts import ONE, ZERO, Normal, Starts
 from harness.model.clip import Backbone, Shape, TowerShape
 from methods._tokens import Coupled, Own, Prompts, fits, place, scaled
 from methods.adapter import Bottleneck, count
@@ -44,6 +45,11 @@ class Method:
     identity: ClassVar[bool] = False
     turns: ClassVar[tuple[str, ...]] = ("length", "width", "depth")
     adds: ClassVar[bool] = True
+    starts: ClassVar[Starts] = {
+        **dict.fromkeys(("tokens", "map.weight", "inner.down.weight", "inner.up.weight"), Normal(0.02)),
+        **dict.fromkeys(("map.bias", "inner.down.bias", "inner.up.bias", "norm.bias"), ZERO),
+        "norm.weight": ONE,
+    }
     inserts: ClassVar[tuple[str, ...]] = ("image", "text")
 
     def attach(self, backbone: Backbone) -> None:

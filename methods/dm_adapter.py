@@ -24,6 +24,7 @@ from pydantic import Field
 from torch import nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, scaled_width, towers
+from harness.adaptation.starts import FAN_IN, ONE, ZERO, Constant, Normal, Starts
 from harness.errors import UserError
 from harness.model.clip import Backbone, Shape, TowerShape
 from methods._mixture import Mixture, Router
@@ -49,6 +50,12 @@ class Method:
     turns: ClassVar[tuple[str, ...]] = ("width",)
     adds: ClassVar[bool] = True
     late: ClassVar[dict[str, str]] = dict.fromkeys(("down.weight", "down.bias"), "W_up starts at zero")
+    starts: ClassVar[Starts] = {
+        **dict.fromkeys(("down.bias", "up.weight", "up_bias", "norm.bias", "link.weight", "link.bias"), ZERO),
+        **{"down.weight": FAN_IN, "norm.weight": ONE},
+        **{"router.token": Normal(0.02), "router.domain": Normal(0.02), "router.prompt": Normal(1.0)},
+        "router.blend": Constant(0.5),
+    }
 
     def __post_init__(self) -> None:
         if self.active > self.experts:

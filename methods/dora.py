@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.adaptation.method import full_precision, options
+from harness.adaptation.starts import Sized, Starts
 from harness.model.clip import Backbone, Shape
 from methods import lora
 from methods.lora import LowRank, dense, linears, wrap
@@ -27,6 +28,10 @@ from methods.lora import LowRank, dense, linears, wrap
 @options
 class Method(lora.Method):
     reference: ClassVar[str] = "https://arxiv.org/abs/2402.09353"
+    starts: ClassVar[Starts] = {
+        **lora.Method.starts,
+        "magnitude": Sized("norm of each row of W", lambda place: place.frozen.norm(dim=1)),
+    }
 
     def attach(self, backbone: Backbone) -> None:
         wrap(

@@ -21,6 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, layers, options, towers
+from harness.adaptation.starts import FAN_IN, XAVIER, ZERO, Law, Place, Sized, Starts, within
 from harness.errors import UserError
 from harness.model.clip import Backbone, Shape, TowerShape
 from methods.lora import Target, dense, folded, plain, sides, wrap
@@ -40,6 +41,20 @@ class Method:
     turns: ClassVar[tuple[str, ...]] = ("rank",)
     adds: ClassVar[bool] = True
     late: ClassVar[dict[str, str]] = dict.fromkeys(("factors.u", "factors.c", "sigma", "p"), "V starts at zero")
+
+    @property
+    def starts(self) -> Starts:
+        def sigma(place: Place) -> Law:
+            return within((place.frozen.shape[1] // place.tower.width * self.rank) ** -0.5)
+
+        def p(place: Place) -> Law:
+            return within(math.sqrt(6 / (self._parts(place.tower) + self.rank)))
+
+        return {
+            **{"factors.u": FAN_IN, "factors.v": ZERO, "factors.c": XAVIER},
+            "sigma": Sized("U(-b, b), b = 1 / sqrt(r in / d)", sigma),
+            "p": Sized("U(-b, b), b = sqrt(6 / (parts + r))", p),
+        }
 
     def attach(self, backbone: Backbone) -> None:
         for tower in towers(backbone.shape, self.towers):

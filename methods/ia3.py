@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, options
+from harness.adaptation.starts import ONE, Starts
 from harness.model.clip import Backbone, Shape
 from methods.lora import dense, folded, linears, plain, wrap
 
@@ -28,6 +29,7 @@ class Method:
     identity: ClassVar[bool] = True
     turns: ClassVar[tuple[str, ...]] = ()
     adds: ClassVar[bool] = True
+    starts: ClassVar[Starts] = {"scale": ONE}
 
     def attach(self, backbone: Backbone) -> None:
         place = (backbone, self.towers, self.depth)

@@ -14,8 +14,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, scaled_width, towers
+from harness.adaptation.starts import ONE, Starts
 from harness.model.clip import Backbone, Shape, TowerShape
-from methods.adapter import Bottleneck, count
+from methods.adapter import BOTTLENECK, Bottleneck, count
 
 
 @options
@@ -33,6 +34,7 @@ class Method:
     late: ClassVar[dict[str, str]] = dict.fromkeys(
         ("inner.down.weight", "inner.down.bias", "scale"), "W_up starts at zero"
     )
+    starts: ClassVar[Starts] = {**BOTTLENECK, "scale": ONE}
 
     def attach(self, backbone: Backbone) -> None:
         for tower, block in blocks(backbone, self.towers, self.depth):

@@ -21,6 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
+from harness.adaptation.starts import FAN_IN, ONE, ZERO, Starts
 from harness.model.clip import Backbone, Shape, TowerShape
 
 Target = Literal["q", "k", "v", "out", "fc1", "fc2"]
@@ -40,6 +41,7 @@ class Method:
     turns: ClassVar[tuple[str, ...]] = ("rank",)
     adds: ClassVar[bool] = True
     late: ClassVar[dict[str, str]] = {"a": "B starts at zero", "scale": "B starts at zero"}
+    starts: ClassVar[Starts] = {"a": FAN_IN, "b": ZERO, "scale": ONE}
 
     def attach(self, backbone: Backbone) -> None:
         wrap(backbone, self.towers, self.depth, self.targets, lambda frozen: LowRank(frozen, self.rank, self._scale()))

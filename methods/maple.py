@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from harness.adaptation.method import Depth, layers, options
+from harness.adaptation.starts import FAN_IN, Normal, Starts
 from harness.model.clip import Backbone, Shape
 from methods._tokens import Coupled, Own, Prompts, fits, place, scaled
 
@@ -33,6 +34,7 @@ class Method:
     identity: ClassVar[bool] = False
     turns: ClassVar[tuple[str, ...]] = ("length", "depth")
     adds: ClassVar[bool] = True
+    starts: ClassVar[Starts] = {"tokens": Normal(0.02), "map.weight": FAN_IN, "map.bias": FAN_IN}
     inserts: ClassVar[tuple[str, ...]] = ("image", "text")
 
     def attach(self, backbone: Backbone) -> None:

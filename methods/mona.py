@@ -20,6 +20,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, blocks, layers, options
+from harness.adaptation.starts import FAN_IN, ONE, ZERO, Constant, Normal, Starts
 from harness.model.clip import Backbone, Shape
 from methods.convpass import on_grid
 
@@ -37,6 +38,11 @@ class Method:
     identity: ClassVar[bool] = False
     turns: ClassVar[tuple[str, ...]] = ("width",)
     adds: ClassVar[bool] = True
+    starts: ClassVar[Starts] = {
+        **{"normed": Constant(1e-6), "plain": ONE, "norm.weight": ONE, "norm.bias": ZERO},
+        **{"down.weight": Normal(0.02), "up.weight": Normal(0.02), "down.bias": ZERO, "up.bias": ZERO},
+        **{f"{conv}.{part}": FAN_IN for conv in ("mix", "0", "1", "2") for part in ("weight", "bias")},
+    }
 
     def attach(self, backbone: Backbone) -> None:
         for tower, block in blocks(backbone, self.towers, self.depth):

@@ -15,9 +15,10 @@ from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, options
+from harness.adaptation.starts import Sized, Starts
 from harness.model.clip import Backbone, Shape
 from methods.lora import LowRank, Target, dense, linears, wrap
 
@@ -34,6 +35,13 @@ class Method:
     turns: ClassVar[tuple[str, ...]] = ("rank",)
     adds: ClassVar[bool] = True
 
+    @property
+    def starts(self) -> Starts:
+        return {
+            "a": Sized("S_r^(1/2) V_r^T of W", lambda place: principal(place.frozen, self.rank)[0]),
+            "b": Sized("U_r S_r^(1/2) of W", lambda place: principal(place.frozen, self.rank)[1]),
+        }
+
     def attach(self, backbone: Backbone) -> None:
         wrap(backbone, self.towers, self.depth, self.targets, lambda frozen: Principal(frozen, self.rank))
 
@@ -45,6 +53,13 @@ class Method:
         return {"rank": min(min(both) for both in linears(shape, self.towers, self.depth, self.targets))}
 
 
+def principal(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """A [rank, in] and B [out, rank] of a weight [out, in]."""
+    left, values, right = torch.linalg.svd(weight.float(), full_matrices=False)
+    root = values[:rank].sqrt()
+    return root[:, None] * right[:rank], left[:, :rank] * root
+
+
 class Principal(LowRank):
     """A frozen linear cut to its minor part, and its trained principal part."""
 
@@ -52,8 +67,6 @@ class Principal(LowRank):
     def __init__(self, frozen: nn.Module, rank: int) -> None:
         super().__init__(frozen, rank, 1.0)
         linear = dense(frozen)
-        left, values, right = torch.linalg.svd(linear.weight.float(), full_matrices=False)
-        root = values[:rank].sqrt()
-        self.a.copy_(root[:, None] * right[:rank])
-        self.b.copy_(left[:, :rank] * root)
+        for part, start in zip((self.a, self.b), principal(linear.weight, rank), strict=True):
+            part.copy_(start)
         linear.weight = nn.Parameter(linear.weight - self.b @ self.a, requires_grad=False)

@@ -18,6 +18,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
+from harness.adaptation.starts import ONE, Constant, Starts, Uniform
 from harness.model.clip import Backbone, Shape
 
 
@@ -34,6 +35,11 @@ class Method:
     identity: ClassVar[bool] = False
     turns: ClassVar[tuple[str, ...]] = ("length",)
     adds: ClassVar[bool] = True
+
+    @property
+    def starts(self) -> Starts:
+        scalars = {"scale": Constant(self.scale), "key_scalar": ONE, "value_scalar": ONE}
+        return {"keys": Uniform(0.0, 0.01), "values": Uniform(0.0, 0.01), **scalars}
 
     def attach(self, backbone: Backbone) -> None:
         for tower, block in blocks(backbone, self.towers, self.depth):

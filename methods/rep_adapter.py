@@ -21,6 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
+from harness.adaptation.starts import XAVIER, ZERO, Starts
 from harness.errors import UserError
 from harness.model.clip import Backbone, Shape
 from methods.lora import dense
@@ -42,6 +43,7 @@ class Method:
     turns: ClassVar[tuple[str, ...]] = ("width",)
     adds: ClassVar[bool] = True
     late: ClassVar[dict[str, str]] = dict.fromkeys(("adapter.down.weight", "adapter.down.bias"), "U starts at zero")
+    starts: ClassVar[Starts] = {"down.weight": XAVIER, **dict.fromkeys(("down.bias", "up", "up_bias"), ZERO)}
 
     def __post_init__(self) -> None:
         if self.width % self.groups:

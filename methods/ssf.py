@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
+from harness.adaptation.starts import Normal, Starts
 from harness.model.clip import Backbone, Shape
 from methods.lora import folded, plain
 
@@ -34,6 +35,10 @@ class Method:
     @property
     def identity(self) -> bool:
         return self.std == 0
+
+    @property
+    def starts(self) -> Starts:
+        return {"scale": Normal(self.std, 1.0), "shift": Normal(self.std)}
 
     def attach(self, backbone: Backbone) -> None:
         for _, block in blocks(backbone, self.towers, self.depth):

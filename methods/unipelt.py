@@ -22,9 +22,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, scaled_width, towers
+from harness.adaptation.starts import FAN_IN, ZERO, Normal, Starts, Uniform
 from harness.model.clip import Backbone, Shape
 from methods._tokens import Share, share
-from methods.adapter import Bottleneck, count
+from methods.adapter import BOTTLENECK, Bottleneck, count
 from methods.lora import dense
 from methods.prefix import Prefix
 
@@ -45,6 +46,11 @@ class Method:
         ("a", *(f"{x}.{y}" for x in ("lora_gate.linear", "adapter_gate.linear", "down") for y in ("weight", "bias"))),
         "B and W_up start at zero",
     )
+    starts: ClassVar[Starts] = {
+        **BOTTLENECK,
+        **{"a": FAN_IN, "b": ZERO, "keys": Uniform(0.0, 0.01), "values": Uniform(0.0, 0.01)},
+        **{"linear.weight": Normal(0.02), "linear.bias": ZERO},
+    }
 
     def attach(self, backbone: Backbone) -> None:
         for tower, block in blocks(backbone, self.towers, self.depth):

@@ -11,6 +11,7 @@ saved nor counted: r + out trained parameters per linear (43,008 for r = 256 on 
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar
 
 import torch
@@ -19,6 +20,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, options, towers
+from harness.adaptation.starts import ZERO, Constant, Sized, Starts, within
 from harness.model.clip import Backbone, Shape
 from methods.lora import Target, dense, folded, linears, plain, sides, wrap
 
@@ -37,6 +39,11 @@ class Method:
     turns: ClassVar[tuple[str, ...]] = ("rank",)
     adds: ClassVar[bool] = True
     late: ClassVar[dict[str, str]] = {"d": "b starts at zero"}
+
+    @property
+    def starts(self) -> Starts:
+        drawn = Sized("U(-b, b), b = sqrt(6 / fan in)", lambda place: within(math.sqrt(6 / place.fans[0])))
+        return {"d": Constant(self.initial), "b": ZERO, "shared.a": drawn, "shared.b": drawn}
 
     def attach(self, backbone: Backbone) -> None:
         for tower in towers(backbone.shape, self.towers):

@@ -21,7 +21,8 @@ from pydantic import Field
 from torch import nn
 
 from harness.adaptation.method import Depth, Towers, layers, options, towers
-from harness.model.clip import Backbone, Shape, Tower
+from harness.adaptation.starts import Normal, Sized, Starts, within
+from harness.model.clip import Backbone, Shape, Tower, TowerShape
 from methods._tokens import Own, Prompts
 
 
@@ -36,6 +37,13 @@ class Method:
     identity: ClassVar[bool] = False
     turns: ClassVar[tuple[str, ...]] = ("length",)
     adds: ClassVar[bool] = True
+
+    starts: ClassVar[Starts] = {
+        "tokens": Sized(
+            "images U(-b, b), b = sqrt(6 / (3 patch^2 + d)); texts N(0, 0.02^2)",
+            lambda place: within(bound(place.tower)) if place.tower.patch else Normal(0.02),
+        )
+    }
 
     @property
     def inserts(self) -> tuple[str, ...]:
@@ -63,6 +71,10 @@ class Method:
     def _start(self, tower: Tower) -> Own:
         own = Own(tower.position, self.length, tower.shape.width)
         if tower.shape.patch:
-            bound = math.sqrt(6 / (3 * tower.shape.patch**2 + tower.shape.width))
-            nn.init.uniform_(own.tokens, -bound, bound)
+            nn.init.uniform_(own.tokens, -bound(tower.shape), bound(tower.shape))
         return own
+
+
+def bound(tower: TowerShape) -> float:
+    """v of the image prompts."""
+    return math.sqrt(6 / (3 * (tower.patch or 0) ** 2 + tower.width))

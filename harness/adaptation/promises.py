@@ -31,6 +31,7 @@ from harness.adaptation.probe import (
     sizes_of,
     small,
 )
+from harness.adaptation.started import starts
 from harness.errors import UserError
 
 EXACT = 1e-10  # relative, for equal sums in another order in float64
@@ -278,6 +279,7 @@ PROMISES: dict[str, Callable[[Case], str | None]] = {
         places,
         identity,
         seeds,
+        starts,
         matters,
         moves,
         round_trip,

@@ -18,7 +18,7 @@ from harness.study.reading import load
 GAIN = '''"""A trained gain on the output of every MLP."""
 from typing import ClassVar
 from torch import nn
-from upbench import blocks, options
+from upbench import Constant, blocks, options
 
 class Gain(nn.Module):
     def __init__(self, like, width):
@@ -34,6 +34,7 @@ class Method:
     identity: ClassVar[bool] = True
     turns: ClassVar[tuple[str, ...]] = ()
     adds: ClassVar[bool] = True
+    starts = {"gain": Constant(1.0)}
 
     def attach(self, backbone):
         for tower, block in blocks(backbone, "both"):

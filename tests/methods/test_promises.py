@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from harness import registry
-from harness.adaptation import promises
+from harness.adaptation import promises, starts
 from harness.adaptation.method import options
 from harness.adaptation.probe import SMALL, Broken, Case
 from methods import lora
@@ -73,6 +73,43 @@ class Unsteady(lora.LowRank):
         super().__init__(*given)
         with torch.no_grad():
             self.a.uniform_(generator=torch.Generator().manual_seed(torch.Generator().seed()))
+
+
+class Wide(lora.LowRank):
+    """A starts 2.4 times as wide."""
+
+    def __init__(self, *given) -> None:
+        super().__init__(*given)
+        self.a.data *= 2.4
+
+
+class Bell(lora.LowRank):
+    """A starts as wide as declared, but normal."""
+
+    def __init__(self, *given) -> None:
+        super().__init__(*given)
+        nn.init.normal_(self.a, std=(3 * self.a.shape[1]) ** -0.5)
+
+
+class Uneven(lora.LowRank):
+    """B starts from other values than zero."""
+
+    def __init__(self, *given) -> None:
+        super().__init__(*given)
+        self.b.data[0] = 1e-3
+
+
+def cut(self, backbone) -> None:
+    """A starts from a normal distribution without tails, of the declared width."""
+    lora.Method.attach(self, backbone)
+    for name, tensor in backbone.named_parameters():
+        if name.endswith(".a"):
+            nn.init.trunc_normal_(tensor, std=0.02, a=-0.05, b=0.05)
+
+
+def drawn_again(self, backbone) -> None:
+    """Trains a bias of the backbone, from other values than the backbone's."""
+    backbone.image.blocks[0].attn.out.bias = nn.Parameter(torch.zeros_like(backbone.image.blocks[0].attn.out.bias))
 
 
 class Idle(lora.LowRank):
@@ -163,6 +200,10 @@ def two_more(self, shape) -> int:
     return 2 + lora.Method.parameters(self, shape)
 
 
+def one_width(self, shape) -> int:
+    return shape.image.width
+
+
 def shrinking(self, shape, factor) -> lora.Method:
     return dataclasses.replace(self, rank=40 - min(39, round(4 * factor)))
 
@@ -191,6 +232,17 @@ FAULTS = [
         "differ",
     ),
     ("seeds", planted("unsteady", Unsteady), "another start"),
+    ("starts", planted("nothing_said", starts={}), "undeclared: image.blocks.0.attn.q.a; declare in `starts`"),
+    ("starts", planted("wide", Wide), "a starts with standard deviation"),
+    ("starts", planted("overdrawn", starts={**lora.Method.starts, "a": starts.XAVIER}), "a starts with standard dev"),
+    ("starts", planted("bell", Bell), "another distribution"),
+    ("starts", planted("uneven", Uneven), "b starts from .*, declared 0"),
+    ("starts", planted("cut", attach=cut, starts={"a": starts.Normal(0.0191), "b": starts.ZERO}), "cut off"),
+    (
+        "starts",
+        planted("drawn_again", attach=drawn_again, parameters=one_width_more),
+        "bias does not start as the back",
+    ),
     ("matters", planted("idle", Idle), "leave the image features alone"),
     ("moves", planted("undeclared", late={}), "no gradient at the start"),
     ("moves", planted("overdeclared", late={"a": "B is zero", "b": "no reason"}), "but has one"),

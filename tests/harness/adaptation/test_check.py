@@ -17,7 +17,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from upbench import Towers, blocks, options, towers
+from upbench import Constant, Towers, blocks, options, towers
 
 
 class Gain(nn.Module):
@@ -37,6 +37,7 @@ class Method:
     identity: ClassVar[bool] = True
     turns: ClassVar[tuple[str, ...]] = ()
     adds: ClassVar[bool] = True
+    starts = {"gain": Constant(1.0)}
 
     def attach(self, backbone):
         for tower, block in blocks(backbone, self.towers):
@@ -64,7 +65,7 @@ def test_a_sound_method_keeps_all(tmp_path, capsys):
     assert {result.promise for result in results if result.kept is None} == {"merges", "budget"}
     assert main([file]) == 0
     shown = capsys.readouterr().out
-    assert shown.splitlines()[-1] == "12 of 12 promises kept"
+    assert shown.splitlines()[-1] == "13 of 13 promises kept"
     assert max(map(len, shown.splitlines())) <= 80
 
 
@@ -76,6 +77,13 @@ def test_a_sound_method_keeps_all(tmp_path, capsys):
         ("like.new_ones", "like.new_zeros", "identity", "declared an identity at the start, but outputs differ by"),
         ("self.gain * out", "self.gain @ out", "matters", "RuntimeError: size mismatch"),
         ("backbone, self.towers)", 'backbone, "both")', "places", "towers=image"),
+        (
+            '    starts = {"gain": Constant(1.0)}\n',
+            "\n",
+            "starts",
+            "0.after_mlp.0.gain; declare in `starts` how",
+        ),
+        ("Constant(1.0)", "Constant(2.0)", "starts", "gain starts from 1, declared 2"),
         ("https://example.org", "someone", "declares", "reference 'someone' is no address"),
     ],
 )
