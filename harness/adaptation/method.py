@@ -42,6 +42,7 @@ class Method(Protocol):
 
     A method may also declare, for trained parameters by the end of their name, why they have no gradient: `late` at the
     start only (factors of a zero), `inert` ever (the softmax ignores a bias on all keys). See `promises.py`.
+    `starts` declares, for trained parameters that are not the backbone's, how they start; see `starts.py`.
     """
 
     reference: ClassVar[str]

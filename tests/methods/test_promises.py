@@ -240,8 +240,8 @@ FAULTS = [
     ("starts", planted("cut", attach=cut, starts={"a": starts.Normal(0.0191), "b": starts.ZERO}), "cut off"),
     (
         "starts",
-        planted("drawn_again", attach=drawn_again, parameters=one_width_more),
-        "bias does not start as the back",
+        planted("drawn_again", attach=drawn_again, parameters=one_width, adds=False),
+        "bias does not start as the backbone has it",
     ),
     ("matters", planted("idle", Idle), "leave the image features alone"),
     ("moves", planted("undeclared", late={}), "no gradient at the start"),
