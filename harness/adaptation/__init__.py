@@ -1,5 +1,6 @@
 """What a method is and what it promises: options, sites, trained parameters, and the sizes that a budget buys.
 
 Read `method.py` first. `budget.py` solves for sizes; `promises.py` asks a method everything it has to keep, on the
-small backbone of `probe.py`; `starts.py` has the laws of starts, `started.py` holds draws against them; `check.py` does so for a file of the user's. Methods, training and all above import this.
+small backbone of `probe.py`, and `started.py` whether tensors start as `starts.py` lets a method declare; `check.py`
+does so for a file of the user's. Methods, training and all above import this.
 """

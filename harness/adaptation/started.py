@@ -81,9 +81,8 @@ def _checked(method: Method) -> tuple[int, int]:
     plain = small(torch.float32)
     backbone = attached(method, dtype=torch.float32)
     own = trainable(backbone)
-    for name, tensor in plain.named_parameters():
-        same = own.get(name, tensor)
-        expect(torch.equal(same, tensor), f"{name} does not start as the backbone has it; {DECLARE}")
+    for name, before in plain.named_parameters():
+        expect(torch.equal(own.get(name, before), before), f"{name} does not start as the backbone has it; {DECLARE}")
     tensors = 0
     drawn: dict[tuple[str, Normal | Uniform], list[Tensor]] = defaultdict(list)
     first: dict[str, Tensor] = {}
