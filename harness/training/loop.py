@@ -137,7 +137,8 @@ class Training:
                 begin = time.perf_counter()
 
     def _step(self, epoch: int, index: int, *given: Tensor) -> Tensor:
-        if not self.modules.training:
+        # An evaluation puts the backbone alone out of training, and not what holds it here.
+        if not all(module.training for module in self.modules.values()):
             self.modules.train()
         self._seed()
         rate = optimizer.set_rate(self.adam, self.recipe, epoch, index, self.steps)
