@@ -138,7 +138,7 @@ def summary(results: Results, metric: str = "R1") -> str:
                 lines.append(_line(f"{budget}", scored[0]))
             else:
                 lines.append(f"  {budget:>6}  no score")
-    lost = [*releases.mixed(results), *gaps(found)]
+    lost = [*releases.mixed(results), *releases.unranked(results), *gaps(found)]
     care = [part for line in lost for part in textwrap.wrap(line, 78, initial_indent="  ", subsequent_indent="    ")]
     return "\n".join([*lines, *(["", "Read with care:"] if lost else []), *care])
 
@@ -215,7 +215,7 @@ def _page(results: Results, figures: list, tables: list, skipped: list, refresh:
         name=study_name(results),
         question=results.study.get("question") or document.get("question") or "",
         counts=_counts(trials),
-        gaps=[*releases.mixed(results), *gaps(found)],
+        gaps=[*releases.mixed(results), *releases.unranked(results), *gaps(found)],
         lost=[
             (
                 r.label,

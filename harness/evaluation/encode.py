@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness import memory, registry
+from harness import memory
+from harness import ranks as metrics
 from harness.data.split import Split
-from harness.evaluation.ranking import Ranks, rank_positives
+from harness.evaluation.ranking import rank_positives
 from harness.model.clip import Backbone
+from harness.ranks import Ranks
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Measured:
     Attributes:
         values: Metric to percent; None where the metric is undefined (rank-k in a gallery below k).
         records: Per-query columns: query, person, positives, first, ap, inp.
+        ranks: int32 [sum of positives], those of all positives of the first query of `records`, of the second ...
         queries: Queries with a match.
         gallery: Gallery size.
         unmatched: Queries without a match, excluded.
@@ -30,6 +33,7 @@ class Measured:
 
     values: dict[str, float | None]
     records: dict[str, np.ndarray]
+    ranks: np.ndarray
     queries: int
     gallery: int
     unmatched: int
@@ -107,11 +111,9 @@ def encode_images(
 def measure(queries: Tensor, gallery: Tensor, query_person: np.ndarray, gallery_person: np.ndarray) -> Measured:
     """Every metric in `harness/evaluation/metrics/` for one direction; means are over the queries that have a match."""
     ranks = rank_positives(queries, gallery, query_person, gallery_person)
-    values = {}
-    for name in registry.names("metrics"):
-        for metric, each in registry.find("metrics", name).measure(ranks).items():
-            values[metric] = None if each is None else 100 * float(np.mean(each))
-    return Measured(values, records(ranks, query_person), ranks.queries, ranks.gallery, len(ranks.unmatched))
+    values = {metric: metrics.percent(each) for metric, each in metrics.measured(ranks).items()}
+    kept, flat = records(ranks, query_person), ranks.values.astype(np.int32)
+    return Measured(values, kept, flat, ranks.queries, ranks.gallery, len(ranks.unmatched))
 
 
 def text_to_image(image: Tensor, text: Tensor, split: Split) -> Measured:
@@ -126,18 +128,11 @@ def image_to_text(image: Tensor, text: Tensor, split: Split) -> Measured:
 
 def records(ranks: Ranks, query_person: np.ndarray) -> dict[str, np.ndarray]:
     """Per-query columns from the ranks of the positives, for queries that have any."""
-    starts, ends = ranks.offsets[:-1], ranks.offsets[1:]
-    positives = ends - starts
-    matched = np.flatnonzero(positives)
-    first, last = ranks.values[starts[matched]], ranks.values[ends[matched] - 1]
-    place = np.arange(len(ranks.values)) - np.repeat(starts, positives) + 1
-    precision = place / ranks.values
-    ap = np.add.reduceat(precision, starts[matched]) / positives[matched] if len(matched) else np.empty(0)
+    values = metrics.measured(ranks)
     return {
-        "query": matched.astype(np.int32),
-        "person": np.asarray(query_person)[matched].astype(np.int32),
-        "positives": positives[matched].astype(np.int32),
-        "first": first.astype(np.int32),
-        "ap": ap.astype(np.float32),
-        "inp": (positives[matched] / last).astype(np.float32),
+        "query": ranks.matched.astype(np.int32),
+        "person": np.asarray(query_person)[ranks.matched].astype(np.int32),
+        "positives": ranks.positives.astype(np.int32),
+        "first": ranks.first.astype(np.int32),
+        **{name: values[metric].astype(np.float32) for name, metric in metrics.PER_QUERY.items()},
     }

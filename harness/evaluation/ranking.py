@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from harness.errors import DataError
+from harness.ranks import Ranks
 
 GRID = 2.0**26
 NOISE = 2e-7  # two float32 scores nearer than this, or than 6 times the largest error seen, are compared in float64
@@ -27,48 +28,6 @@ DENSE = 1 << 15  # near pairs in a block above which whole rows are taken again 
 CELLS = 1 << 23  # scores held at a time
 SPARSE = 1 / 64  # up to this share of a block above the worst matches, these few scores are listed one by one
 COMPARE = {"cpu": 4, "cuda": 64}  # up to so many matches per query comparing each is faster than sorting the row
-
-
-@dataclass(frozen=True, eq=False)
-class Ranks:
-    """Ranks of all matches of all queries; 1 is the best.
-
-    Attributes:
-        values: int64 [sum of matches], ascending within a query.
-        offsets: int64 [Q + 1]; the ranks of query q are `values[offsets[q] : offsets[q + 1]]`.
-        gallery: Number of gallery items.
-        unmatched: int64, queries without a match in the gallery; metrics leave them out, reports count them.
-    """
-
-    values: np.ndarray
-    offsets: np.ndarray
-    gallery: int
-    unmatched: np.ndarray
-
-    @property
-    def queries(self) -> int:
-        """Number of matched queries, M."""
-        return len(self.matched)
-
-    @property
-    def positives(self) -> np.ndarray:
-        """Matches of each matched query, int64 [M]."""
-        return np.diff(self.offsets)[self.matched]
-
-    @property
-    def matched(self) -> np.ndarray:
-        """Queries with a match, int64 [M], in order; metrics have one value for each of them."""
-        return np.flatnonzero(np.diff(self.offsets))
-
-    @property
-    def first(self) -> np.ndarray:
-        """Rank of the best match of each matched query, int64 [M]."""
-        return self.values[self.offsets[self.matched]]
-
-    @property
-    def last(self) -> np.ndarray:
-        """Rank of the worst match of each matched query, int64 [M]."""
-        return self.values[self.offsets[self.matched + 1] - 1]
 
 
 def rank_positives(

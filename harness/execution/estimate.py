@@ -142,17 +142,23 @@ _KNOWN: list[tuple[int, float]] = []
 
 
 def _written(folder: Path, count: int, generator: np.random.Generator) -> int:
-    ranks = generator.integers(1, 1000, count)
+    ranks, half = (
+        generator.integers(1, 1000, count),
+        count // 2,
+    )  # only text to image keeps all ranks
+    positives = generator.integers(1, 5, count)
+    back = np.arange(count) >= half
     queries = {
         "dataset": ["a"] * count,
         "split": ["test"] * count,
-        "direction": ["t2i"] * count,
+        "direction": ["t2i"] * half + ["i2t"] * half,
         "query": np.arange(count),
         "person": generator.integers(0, 1000, count),
-        "positives": generator.integers(1, 5, count),
-        "first": ranks,
-        "ap": 1 / ranks,
-        "inp": 1 / (1 + ranks),
+        "positives": positives,
+        "first": np.where(back, ranks, np.nan),
+        "ap": np.where(back, 1 / ranks, np.nan),
+        "inp": np.where(back, 1 / (1 + ranks), np.nan),
+        "ranks": [rank + np.arange(n) for rank, n in zip(ranks[:half], positives, strict=False)] + [None] * half,
     }
     row = {"id": "0" * 16, "label": "a", "method": "a", "dataset": "a", "seed": 0, "status": "ok", "spec": {}}
     Store(folder).commit(Record(trial=row, queries=queries if count else ()))

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import pyarrow as pa
 
 from harness.errors import nearest
 
-VERSION = 1
+VERSION = 2
 
 STATUSES = ("ok", "infeasible", "diverged", "oom", "failed", "pruned")
 
 TEXT, INT, INDEX, REAL, REAL32, FLAG = pa.string(), pa.int64(), pa.int32(), pa.float64(), pa.float32(), pa.bool_()
+INDICES = pa.list_(pa.field("element", INDEX))  # as Parquet names what is in a list
 UTC = pa.timestamp("us", tz="UTC")
 ALWAYS, MAYBE = False, True
 
@@ -113,9 +115,10 @@ COLUMNS: dict[str, tuple[tuple[str, pa.DataType, bool, str], ...]] = {
         ("query", INDEX, ALWAYS, "index of the query in its split"),
         ("person", INDEX, ALWAYS, "identity of the query"),
         ("positives", INDEX, ALWAYS, "gallery items of that identity"),
-        ("first", INDEX, MAYBE, "rank of the first positive, counted from 1; null without a positive"),
-        ("ap", REAL32, MAYBE, "average precision, fraction 0..1; null without a positive"),
-        ("inp", REAL32, MAYBE, "inverse negative penalty, fraction 0..1; null without a positive"),
+        ("first", INDEX, MAYBE, "rank of the first positive, counted from 1; filled from `ranks` on reading"),
+        ("ap", REAL32, MAYBE, "average precision, fraction 0..1; filled from `ranks` on reading"),
+        ("inp", REAL32, MAYBE, "inverse negative penalty, fraction 0..1; filled from `ranks` on reading"),
+        ("ranks", INDICES, MAYBE, "ranks of all positives, ascending, counted from 1; null where only `first` is kept"),
     ),
 }
 
@@ -133,7 +136,7 @@ def build(table: str, rows: Rows, **everywhere: object) -> pa.Table:
     Args:
         table: One of `COLUMNS`.
         rows: A list of dicts, or a dict (or DataFrame) of equally long columns. NaN and absent keys become null;
-            dicts and lists become JSON text.
+            dicts and lists become JSON text, save in a column of lists.
         everywhere: Columns with one value for all rows.
 
     Raises:
@@ -145,7 +148,8 @@ def build(table: str, rows: Rows, **everywhere: object) -> pa.Table:
         length = len(next(iter(columns.values()))) if columns else 0
     else:
         names = dict.fromkeys(name for row in rows for name in row)
-        columns = {name: [_plain(row.get(name)) for row in rows] for name in names}
+        lists = {field.name for field in schema if field.type == INDICES}
+        columns = {n: [row.get(n) if n in lists else _plain(row.get(n)) for row in rows] for n in names}
         length = len(rows)
     columns |= {name: [_plain(value)] * length for name, value in everywhere.items()}
     for name in columns:
@@ -180,11 +184,12 @@ def conform(table: str, found: pa.Table) -> pa.Table:
 
 
 def frame(table: pa.Table):
-    """As a pandas DataFrame; whole numbers that may be null come as float64 with NaN, whatever the rows hold."""
+    """As a pandas DataFrame; whole numbers that may be null come as float64 with NaN, whatever the rows hold, and lists
+    as Arrow has them, since a million small arrays are slow."""
     for index, field in enumerate(table.schema):
         if field.nullable and pa.types.is_integer(field.type):
             table = table.set_column(index, pa.field(field.name, REAL), table.column(index).cast(REAL))
-    return table.to_pandas()
+    return table.to_pandas(types_mapper=lambda kind: pd.ArrowDtype(kind) if pa.types.is_list(kind) else None)
 
 
 def _plain(value: object) -> object:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DataError, UserError, nearest
 from harness.store import declared as own
-from harness.store import merge, reading, runs, schema
+from harness.store import merge, reading, rescored, runs, schema
 from harness.store.files import claims, packs, place, shards
 from harness.store.files.checksummed import NewerSchema, seal, unseal
 from harness.store.files.claims import Claim, Superseded, Taken
@@ -188,6 +188,8 @@ class Store:
     def read(self, study: str, tables: Sequence[str] = TABLES, tuning: bool = False) -> Results:
         """A study's measurements, every byte checked; `label`, `budget` and `tuned` are those of its declaration.
 
+        Where ranks were kept, and the queries are read, scores are computed from them by the metrics of today.
+
         Args:
             study: Name of a declared study.
             tables: Which tables to read; the others come back empty.
@@ -198,13 +200,14 @@ class Store:
             declaration["trials"] = own.results(declaration["trials"])
         declared = {trial["id"]: trial for trial in declaration["trials"]}
         found, missing = reading.read(self.files, declared, tables)
+        found = rescored.tables(found)
         found["trials"] = own.named(found["trials"], declared)
         absent = [{**declared[i], "why": own.why(declared[i], why)} for i, why in missing.items()]
         return Results(study=declaration, missing=absent, **{name: schema.frame(found[name]) for name in TABLES})
 
     def measured(self, ids: Iterable[str], tables: Sequence[str] = ("trials", "scores")) -> dict[str, pd.DataFrame]:
         """Tables of those of `ids` that are committed and undamaged, whatever study they belong to."""
-        found = reading.read(self.files, sorted(self.done(ids)), tables)[0]
+        found = rescored.tables(reading.read(self.files, sorted(self.done(ids)), tables)[0])
         return {name: schema.frame(found[name]) for name in tables}
 
     def damaged(self, ids: Iterable[str]) -> dict[str, str]:

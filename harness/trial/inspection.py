@@ -151,7 +151,7 @@ def train_again(
     first = np.zeros(len(split.captions), dtype=int)
     for query in record.queries:
         if query["direction"] == "t2i":
-            first[query["query"]] = query["first"]
+            first[query["query"]] = query["ranks"][0]
     return run, float(home[0]["value"]), first
 
 

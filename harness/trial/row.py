@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+
 from harness import provenance
 from harness.data.split import Split
 from harness.errors import DataError
@@ -71,6 +73,10 @@ def scores(
         )
         if split == "test":
             columns = {name: values.tolist() for name, values in measured.records.items()}
+            if direction == "t2i":  # the rest follows from the ranks, and is computed when results are read
+                ends = np.cumsum(measured.records["positives"])
+                columns = {name: columns[name] for name in ("query", "person", "positives")}
+                columns["ranks"] = np.split(measured.ranks, ends[:-1])
             record.queries.extend(
                 {**place, **dict(zip(columns, values, strict=True))} for values in zip(*columns.values(), strict=True)
             )

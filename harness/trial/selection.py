@@ -33,9 +33,12 @@ class Selected:
         tensors = {f"state/{name}": value for name, value in self.state.items()}
         if self.evaluation is None:
             return {"epoch": self.epoch, "evaluation": None}, tensors
-        plain = [{f.name: getattr(one, f.name) for f in fields(one) if f.name != "records"} for one in self.evaluation]
+        plain = [
+            {f.name: getattr(one, f.name) for f in fields(one) if f.name not in ("records", "ranks")}
+            for one in self.evaluation
+        ]
         for number, one in enumerate(self.evaluation):
-            for name, column in one.records.items():
+            for name, column in {**one.records, "ranks": one.ranks}.items():
                 tensors[f"{number}/{name}"] = torch.from_numpy(np.ascontiguousarray(column))
         return {"epoch": self.epoch, "evaluation": plain}, tensors
 
@@ -50,6 +53,7 @@ class Selected:
         if plain["evaluation"]:
             columns = [{name: value.numpy() for name, value in groups[n].items()} for n in ("0", "1")]
             evaluation = tuple(
-                Measured(**one, records=own) for one, own in zip(plain["evaluation"], columns, strict=True)
+                Measured(**one, ranks=own.pop("ranks"), records=own)
+                for one, own in zip(plain["evaluation"], columns, strict=True)
             )
         return cls(plain["epoch"], groups["state"], evaluation)

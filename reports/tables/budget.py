@@ -11,7 +11,7 @@ from reports.table import Column, Entry, Table, Value
 if TYPE_CHECKING:
     from harness.store.store import Results
 
-METRICS = ("R1", "R5", "R10", "mAP", "mINP")
+METRICS = ("R1", "R5", "R10", "mAP", "mINP")  # in this order; others that were measured follow by name
 
 
 def applies(results: Results) -> bool:
@@ -21,7 +21,8 @@ def applies(results: Results) -> bool:
 
 def draw(results: Results) -> Table:
     """One row per dataset, method and budget, whatever became of it."""
-    by_metric = {m: {_key(c): c for c in home(cells(results, m))} for m in METRICS}
+    others = sorted(set(results.scores["metric"]) - set(METRICS))
+    by_metric = {m: {_key(c): c for c in home(cells(results, m))} for m in (*METRICS, *others)}
     by_metric = {m: found for m, found in by_metric.items() if m == "R1" or any(c.values for c in found.values())}
     every = list(by_metric["R1"].values())
     rows: list[dict[str, Entry]] = []

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.evaluation.ranking import Ranks
+from harness.ranks import Ranks
 
 
 def measure(ranks: Ranks) -> dict[str, np.ndarray]:

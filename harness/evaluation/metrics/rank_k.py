@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from harness.evaluation.ranking import Ranks
+from harness.ranks import Ranks
 
 CUTOFFS = (1, 5, 10)
 

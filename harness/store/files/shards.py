@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.errors import DataError
@@ -93,6 +94,9 @@ def digest(table: pa.Table) -> str:
         column = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
         found.update(f"{name} {column.type} {len(column)}".encode())
         found.update(np.packbits(column.is_null().to_numpy(zero_copy_only=False)).tobytes())
+        if pa.types.is_list(column.type):
+            found.update(pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+            column = column.flatten()
         if pa.types.is_string(column.type):
             coded = column.dictionary_encode()
             found.update(json.dumps(coded.dictionary.to_pylist()).encode())

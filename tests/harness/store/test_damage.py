@@ -61,10 +61,10 @@ def test_a_damaged_trial_is_told_and_can_be_set_aside(store):
 
 def test_a_newer_schema_is_refused_and_an_older_one_is_filled_up(store, monkeypatch):
     store.declare("one", {}, [entry("aaaa")])
-    monkeypatch.setattr(schema, "VERSION", 2)
+    monkeypatch.setattr(schema, "VERSION", 3)
     store.commit(record("aaaa"))
     assert not store.read("one").missing
-    monkeypatch.setattr(schema, "VERSION", 1)
+    monkeypatch.setattr(schema, "VERSION", 2)
     with pytest.raises(DataError, match=r"newer release of upbench \(schema 2\)"):
         store.read("one")
     store.set_aside("aaaa")
