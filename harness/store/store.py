@@ -188,11 +188,9 @@ class Store:
     def read(self, study: str, tables: Sequence[str] = TABLES, tuning: bool = False) -> Results:
         """A study's measurements, every byte checked; `label`, `budget` and `tuned` are those of its declaration.
 
-        Where ranks were kept, and the queries are read, scores are computed from them by the metrics of today.
-
         Args:
             study: Name of a declared study.
-            tables: Which tables to read; the others come back empty.
+            tables: Which tables to read; the others come back empty. With `queries`, scores follow from kept ranks.
             tuning: With the trials of a search, which are no results.
         """
         declaration = self.declaration(study)
@@ -200,8 +198,7 @@ class Store:
             declaration["trials"] = own.results(declaration["trials"])
         declared = {trial["id"]: trial for trial in declaration["trials"]}
         found, missing = reading.read(self.files, declared, tables)
-        found = rescored.tables(found)
-        found["trials"] = own.named(found["trials"], declared)
+        found = {**rescored.tables(found), "trials": own.named(found["trials"], declared)}
         absent = [{**declared[i], "why": own.why(declared[i], why)} for i, why in missing.items()]
         return Results(study=declaration, missing=absent, **{name: schema.frame(found[name]) for name in TABLES})
 
