@@ -40,7 +40,8 @@ NAMED: dict[str, list[tuple[str, dict]]] = {
     ],
     "tbps_clip": [
         (TBPS, {"epochs": 5, "batch": 80, "weight_decay": 0.02, "warmup_epochs": 1}),
-        ("Cao et al. 2024, section 4: AdamW, 1e-5 for the backbone", {"lr": 1e-5, "optimizer": "adamw"}),
+        ("released code, misc/build.py", {"optimizer": "adamw"}),
+        ("ours: the released config.yaml has 1e-4", {"lr": 1e-5}),
     ],
     "up_person": [(f"{UP_PERSON}, released code, solver/build.py", {"eps": 1e-3})],
 }
