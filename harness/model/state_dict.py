@@ -22,7 +22,8 @@ def from_state(sizes: Shape, state: Mapping[str, Tensor], grid: tuple[int, int],
     own = {}
     for key, value in state.items():
         for name, part in ours(key, value):
-            own[name] = part.float()
+            # A copy: what is read is kept for later trials, and a method may train these very parameters.
+            own[name] = part.to(torch.float32, copy=True)
     position = own.get("image.position")
     if position is not None:
         own["image.position"] = resize_position(position, grid, sizes.image.grid, resize)

@@ -68,7 +68,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     (
         "kind 6",
         T + "test_a_field_of_the_backbone_changes_its_features",
-        "harness/model/weights.py",
+        "harness/model/state_dict.py",
         'bicubic = resize == "bicubic"',
         'resize, bicubic = "bilinear", False',
     ),
@@ -199,5 +199,12 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "harness/data/pipeline/batches.py",
         "own = np.lexsort((_shuffle(random.SAMPLES, seed, epoch, np.arange(len(person))), person))",
         "own = np.argsort(person, kind='stable')",
+    ),
+    (
+        "trained weights stay",
+        T + "test_a_backbone_that_was_trained_leaves_the_next_one_as_it_was_read",
+        "harness/model/state_dict.py",
+        "part.to(torch.float32, copy=True)",
+        "part.float()",
     ),
 ]

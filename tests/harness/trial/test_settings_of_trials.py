@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.adaptation.method import state
-from harness.model import half_precision, weights
+from harness.model import half_precision, weight_files, weights
 from harness.model.weights import Source
 from harness.store.store import Record
 from harness.training import heads
@@ -136,6 +136,7 @@ BACKBONES = {
     "pretrained": [],
     "image": [({"image": (48, 32)}, {})],
     "resize": [({"image": (48, 32), "resize": "bicubic"}, {"image": (48, 32)})],
+    "trained_at": [({"trained_at": (48, 64)}, {})],
     "activation": [({"activation": "gelu"}, {}), ({"activation": "gelu"}, {"activation": "quick_gelu"})],
 }
 
@@ -148,10 +149,20 @@ def test_a_field_of_the_backbone_changes_its_features(changes, base):
 def test_name_and_weights_of_the_backbone_are_read(tmp_path):
     with torch.no_grad():
         other = tmp_path / "other.pt"
-        whole = weights._weights(Source("tiny"))
+        whole = weight_files.form(weights._file(Source("tiny"))).state
         torch.save({name: value * 1.5 for name, value in whole.items()}, other)
     assert not torch.equal(features(pretrained=str(other)), features())
     assert weights.shape(Source("ViT-B-32")) != weights.shape(Source("ViT-B-16"))
+
+
+def test_a_backbone_that_was_trained_leaves_the_next_one_as_it_was_read():
+    first = weights.load(Source("tiny"))
+    before = {name: value.clone() for name, value in first.state_dict().items()}
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.add_(1.0)
+    after = weights.load(Source("tiny")).state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
 # `selection`, `phase` and what val and test are for: test_clean_choice.py; `evaluate_on`: test_trial.py.
