@@ -132,6 +132,7 @@ def run(
             )
             if outcome.stopped or not laid.waiting:
                 break
+            _look_again(outcome, results)
             laid, ids = _declare(asked, data, results, tell)
             _tell_choices(laid, tell)
     finally:
@@ -144,6 +145,8 @@ def run(
             ending.refuse_nothing(asked.name, results, ids)
         tell(f"next: upbench report {asked.name}")
         return Ran(asked.name, len(ids), len(results.done(ids)))
+    if not laid.waiting:
+        _look_again(outcome, results)
     wall, statuses = time.perf_counter() - began, dict(Counter(outcome.finished.values()))
     record: dict[str, Any] = {
         "wall_seconds": wall,
@@ -188,6 +191,13 @@ def _todo(laid, results, asked, outcome, tell) -> list[dict]:
         line += f", {len(laid.waiting)} wait for the search" if laid.waiting else ""
         tell(line + (f", {laid.repeats} repeats of a trial dropped" if laid.repeats else ""))
     return todo
+
+
+def _look_again(outcome, results) -> None:
+    """What was with another run when we came to it may be committed by now."""
+    others = [ident for ident, status in outcome.finished.items() if status == "elsewhere"]
+    outcome.finished |= dict.fromkeys(results.done(others), "done")
+    outcome.finished |= dict.fromkeys(results.with_status(others, ("failed",)), "failed")
 
 
 def _tell_choices(laid, tell) -> None:

@@ -170,6 +170,30 @@ def test_lost_trials_give_5_and_a_log(call):
     assert "2 to run, 4 already done" in run_small(call)[1]
 
 
+@pytest.mark.parametrize(
+    "ends, code, words",
+    [("ok", 0, "finished: 1 done"), ("failed", 5, "1 trials failed"), ("", 75, "1 trials are with another run")],
+)
+def test_what_another_run_had_counts_when_it_is_committed_by_the_end(call, monkeypatch, ends, code, words):
+    with Store("results/local").claim(holds := next(ids_of(call))) as claim:
+        # The other run commits during our last trial, when we have been at its trial already.
+        def run(resolved, store, data, report) -> str:
+            status = fake_run(resolved, store, data, report)
+            if ends and len(Store(store).ids()) == 5:
+                row = {"id": holds, "label": "lora", "method": "lora", "seed": 0, "dataset": "synth_cuhk"}
+                Store(store).commit(Record(trial={**row, "spec": {}, "status": ends}), claim.token)
+            return status
+
+        monkeypatch.setattr(running, "run", run)
+        got, out, err = run_small(call)
+        assert got == code and words in (out if code == 0 else err), (out, err)
+
+
+def ids_of(call):
+    """Ids of the study's trials that run, in the order in which they run."""
+    return (t["id"] for t in json.loads(call("plan", "small", "--json")[1])["trials"] if t["method"] == "lora")
+
+
 def test_a_stop_gives_75_and_continues(call):
     STATUS["lora"] = "stop"
     code, _, err = run_small(call)
