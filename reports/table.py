@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -72,8 +73,9 @@ class Table:
         heads = [f"{c.group} {c.head}".strip() for c in self.columns]
         rule = [":---" if c.align == "l" else ":---:" if c.align == "c" else "---:" for c in self.columns]
         body = [[_md_entry(row.get(c.key)) for c in self.columns] for row in self.rows]
-        lines = ["| " + " | ".join(_pipe(x) for x in row) + " |" for row in [heads, rule, *body]]
-        return "\n".join([f"**{self.title}**", "", *lines, *(f"\n{_sentence(n)}" for n in self.notes), ""])
+        lines = ["| " + " | ".join(x.replace("\n", " ") for x in row) + " |" for row in [map(_md, heads), rule, *body]]
+        notes = (f"\n{_sentence(_md(n))}" for n in self.notes)
+        return "\n".join([f"**{_md(self.title)}**", "", *lines, *notes, ""])
 
     def csv(self) -> str:
         """Full-precision numbers; a column with intervals becomes four: key, key_low, key_high, key_seeds."""
@@ -81,21 +83,22 @@ class Table:
         names = [n for c in self.columns for n in ([c.key] + [f"{c.key}_{x}" for x in PARTS] * (c.key in wide))]
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(names)
+        writer.writerow(map(_cell, names))
         for row in self.rows:
-            writer.writerow([x for c in self.columns for x in _raw(row.get(c.key), c.key in wide)])
+            writer.writerow([_cell(x) for c in self.columns for x in _raw(row.get(c.key), c.key in wide)])
         return out.getvalue()
 
 
 PARTS = ("low", "high", "seeds")
+FORMULA = ("=", "+", "-", "@", "\t", "\n")  # what a spreadsheet takes for the start of one
 
 
 def _md_entry(entry: Entry) -> str:
     if not isinstance(entry, Value) or entry.number is None or entry.text:
-        return plain(entry)
+        return _md(plain(entry))
     number = f"{entry.number:.{entry.digits}f}"
     number = {"best": f"**{number}**", "second": f"<u>{number}</u>"}.get(entry.emphasis, number)
-    return number + ("" if entry.half is None else f" ± {entry.half:.{entry.digits}f}") + entry.mark
+    return number + ("" if entry.half is None else f" ± {entry.half:.{entry.digits}f}") + _md(entry.mark)
 
 
 def plain(entry: Entry) -> str:
@@ -107,8 +110,26 @@ def plain(entry: Entry) -> str:
     return f"{entry:,}" if isinstance(entry, int) else str(entry)
 
 
-def _pipe(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def _md(text: str) -> str:
+    """Text that a Markdown page shows as it is: no tag, cell, code, link or picture of its own."""
+    text = re.sub(r"([\\`|\[\]])", r"\\\1", text)
+    return text.replace("<", "&lt;")
+
+
+def _cell(entry: object) -> object:
+    """A CSV cell that no spreadsheet takes for a formula; numbers are left as they are."""
+    if not isinstance(entry, str):
+        return entry
+    text = entry.replace("\r", " ")  # which would begin another row
+    return f"'{text}" if text.startswith(FORMULA) and not _number(text) else text
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _sentence(text: str) -> str:

@@ -76,6 +76,11 @@ def main(args: list[str] | None = None) -> None:
     for name in ("SIGTERM", "SIGUSR1"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
+    given = sys.argv[1:] if args is None else args
+    if given[:1] == ["run"] and "serial" not in given:
+        from harness.execution.ray.keeper import kept
+
+        sys.exit(kept(lambda: call(args)))
     sys.exit(call(args))
 
 

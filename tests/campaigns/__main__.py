@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from tests.campaigns import crash, flips, forty, full, hammer, identities, kills, kinds, overhead, sizes
+from tests.campaigns import crash, flips, forty, full, hammer, identities, kills, kinds, overhead, rayparts, sizes
 from tests.campaigns.toy import scratch
 
 WORKERS = int(os.environ.get("WORKERS", "0")) or None  # as many as there are cores
@@ -21,6 +21,7 @@ CAMPAIGNS = {
     "hammer": ("8 writers x 500 commits with kills, a compaction and a reader", lambda f: hammer.campaign(f / "store")),
     "full": ("the disk fills up", full.campaign),
     "kills": ("upbench run is killed", lambda folder: kills.campaign(folder, int(os.environ.get("KILLS", "200")))),
+    "rayparts": ("a process of Ray is killed or frozen", rayparts.campaign),
     "sizes": ("a large store is read", sizes.campaign),
     "overhead": ("an executor runs trials that do nothing", overhead.campaign),
     "identity": ("a module below the trial computes something else: run again?", identities.campaign),

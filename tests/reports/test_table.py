@@ -62,6 +62,25 @@ def test_csv_has_full_numbers_and_ends():
     assert (rows[1]["x"], rows[1]["x_low"], rows[1]["y"]) == ("infeasible", "", "")
 
 
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1"])
+def test_no_label_is_a_formula_and_a_negative_number_stays_one(text):
+    table = Table("t", (Column("m", "M"), Column("x", "X")), ({"m": text, "x": Value(-1.5)}, {"m": "-2", "x": -3}))
+    rows = list(csv.reader(io.StringIO(table.csv(), newline="")))
+    assert rows[1][0] == f"'{text}" and [rows[1][1], *rows[2]] == ["-1.5", "-2", "-3"]
+
+
+def test_no_label_is_markup():
+    label = "<script>a</script> `b` [c](d) ![e](f) g|h \\\\| <u>"
+    columns = (Column("m", "M|<b>"),)
+    rows = ({"m": label}, {"m": Value(None, text=label)}, {"m": Value(1.0, mark="<i>", emphasis="second")})
+    text = Table(label, columns, rows, notes=(label,)).markdown()
+    assert not re.search(r"<(?!/?u>\d|/u>)", text) and "&lt;script>a&lt;/script>" in text
+    assert re.findall(r"(?<!\\)(?:\\\\)*[`\[\]]", text) == []
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert [len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in lines] == [2] * 5
+    assert "<u>1.00</u>&lt;i>" in text
+
+
 def test_value_of_an_interval():
     assert str(Value.of(Interval(70.0, 69.0, 71.0, 3))) == "70.00 ± 1.00"
     assert str(Value.of(Interval(70.0, None, None, 1), mark="*")) == "70.00*"

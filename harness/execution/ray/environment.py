@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Callable
 
 # Niceness: Ray's default of 15 starves trials beside any other job.
 ENVIRONMENT = {
@@ -21,3 +23,26 @@ def prepare(threads: int | None = None) -> None:
     """Set what Ray reads at import or start, except what the user has set."""
     for name, value in (ENVIRONMENT | ({"OMP_NUM_THREADS": str(threads)} if threads else {})).items():
         os.environ.setdefault(name, value)
+
+
+# For a Ray of our own: only who has the token is served, and only on the loopback address. The name of the second is
+# that of its use on other systems. One token per process, since Ray reads it once; it is in no file.
+PRIVATE = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+
+
+def private() -> Callable[[], None]:
+    """Close a Ray of our own to others, whatever the user has set; gives what sets the variables back."""
+    before = {name: os.environ.get(name) for name in PRIVATE}
+    os.environ.update(PRIVATE)
+
+    def back() -> None:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+    return back

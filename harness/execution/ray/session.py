@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import os
 import shutil
@@ -9,19 +11,23 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import parallel
 from harness.errors import EnvironmentFault
 from harness.execution.ray import cluster
-from harness.execution.ray.environment import prepare
+from harness.execution.ray.environment import prepare, private
+from harness.execution.ray.guard import Guard
+from harness.store.files import processes
 
 START_SECONDS = 150  # until a Ray of our own must be up, a second start on a machine under load included
 JOIN_SECONDS = 240  # until a running one must have taken us in: more than the waits in `cluster` together
 LATE = "timed out during startup"  # how Ray says that its node was not up within Ray's own 30 s
 LEAVE_SECONDS = 2  # for a Ray that is still starting when the run is over
 
+PREFIX, OWNER = "upb", "owner.json"
+LONGEST = 26  # letters of the temporary folder: Ray keeps sockets below it, and their paths have about a hundred
 IN_WORKERS = ("RAY_CHDIR_TO_TRIAL_DIR", "OMP_NUM_THREADS")
 
 
@@ -51,8 +57,11 @@ class Session:
         self.address = address or os.environ.get("RAY_ADDRESS") or None
         self.shared = [str(Path(place).resolve()) for place in shared if "://" not in str(place)]
         self._error: BaseException | None = None
-        # Short, since Ray keeps sockets below it and their paths are limited to about a hundred bytes.
-        self._folder = Path(tempfile.mkdtemp(prefix="upb"))
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_base()))
+        (self._folder / OWNER).write_text(json.dumps(processes.me()))
+        self._guard = Guard(self.discard)
+        self._set_back: Callable[[], None] | None = None  # the environment, after a Ray of our own
         self._began = time.monotonic()
         self._up, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._live, daemon=True)
@@ -119,21 +128,28 @@ class Session:
             self._error = error
         self._up.set()
         self._over.wait()
+        self._guard.close()
         if ours:
             import ray
 
             ray.shutdown()
+        if self._set_back:
+            self._set_back()
 
     def _start(self) -> bool:
         """Start Ray, or join a running one; whether `close` has to end the connection."""
         prepare(self.threads)
         if self.address:
             cluster.reachable(self.address)
+        elif not (known := sys.modules.get("ray")) or not known.is_initialized():
+            self._set_back = self._set_back or private()
         import ray
 
         if not (joined := ray.is_initialized()):
             quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
             ray.init(**quiet, **(self._joining() if self.address else self._own()))
+            if not self.address:
+                self._guard.start()
         if self.address:
             cluster.fit(self.shared)
         found = ray.cluster_resources()
@@ -148,7 +164,7 @@ class Session:
             "include_dashboard": False,
             # Trials hand over a few kilobytes, so Ray's default of a third of the memory is not needed.
             "object_store_memory": 80 * 1024**2,
-            "_temp_dir": str(self._folder) if len(str(self._folder)) < 35 else None,
+            "_temp_dir": str(self._folder),
         }
 
     def _joining(self) -> dict:
@@ -158,3 +174,19 @@ class Session:
 def first_line(error: BaseException) -> str:
     """An error as one line."""
     return " ".join([type(error).__name__ + ":", *str(error).strip().splitlines()[:1]])
+
+
+def _base() -> str:
+    """Where temporary folders go, short enough for sockets."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= LONGEST or not os.access("/tmp", os.W_OK) else "/tmp"
+
+
+def _sweep() -> None:
+    """Remove the temporary folders of killed runs: ours by user, whose owner is known and dead."""
+    for owner in Path(_base()).glob(f"{PREFIX}*/{OWNER}"):
+        with contextlib.suppress(OSError, ValueError):
+            folder = owner.parent
+            mine = not folder.is_symlink() and folder.stat().st_uid == os.getuid()
+            if mine and processes.lives(json.loads(owner.read_text())) is False:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -10,13 +10,14 @@ import os
 import signal
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from harness.store.files import processes
+
 STOP_SECONDS = 30.0  # for trials under way to keep their state, once asked to stop
 POLL_SECONDS = 0.25  # between two looks for the request, which may lie on a network drive
-STALE_SECONDS = 24 * 3600.0  # age of a request that a killed run left behind
+STALE_SECONDS = 24 * 3600.0  # age of a request that a run on another host left behind
 
 
 class Flag:
@@ -35,9 +36,11 @@ class Flag:
         """A flag of its own for one run; those that killed runs left behind are removed."""
         with contextlib.suppress(OSError):
             for old in Path(store).glob("stop-*"):
-                if time.time() - old.stat().st_mtime > STALE_SECONDS:
+                owner = processes.owner_of(old.name)
+                dead = owner is not None and processes.lives(owner) is False
+                if dead or time.time() - old.stat().st_mtime > STALE_SECONDS:
                     old.unlink()
-        return cls(Path(store) / f"stop-{uuid.uuid4().hex[:12]}")
+        return cls(Path(store) / processes.temporary("stop").removeprefix(processes.TEMPORARY))
 
     def raise_(self) -> None:
         """Ask all trials of the run to stop."""

@@ -74,6 +74,11 @@ def state(pid: int) -> str:
     return _stat(pid, 0, "?")
 
 
+def parent(pid: int) -> int:
+    """Its parent; 0 where the system does not tell."""
+    return int(_stat(pid, 1, "0"))
+
+
 def _stat(pid: int, index: int, otherwise: str) -> str:
     # The program's name stands in brackets and may hold anything, brackets among it.
     with contextlib.suppress(OSError, IndexError):
