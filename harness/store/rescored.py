@@ -118,7 +118,7 @@ def _scores(
             score = percent(column[one:two])
             if metric in rows:
                 values[rows[metric]] = score
-            elif score == score:
+            elif score is not None and score == score:  # not a NaN, which is undefined
                 sources.append(any_row)
                 names.append(metric)
                 more.append(score)
