@@ -107,19 +107,23 @@ def test_a_search_reads_neither_the_files_nor_the_scores_of_test(data, tmp_path,
 class Rows:
     """A store with rows of every split and direction, which contradict each other."""
 
+    def __init__(self, step: int) -> None:
+        self.step = step  # -1: in the other order, since the last row of a metric would win
+
     def measured(self, ids):
         rows = [
             {"id": ident, "split": split, "direction": direction, "metric": metric, "value": value}
             for ident, good in (("a", 0), ("b", 1))
-            for split in ("test", "val", "test")
-            for direction in ("i2t", "t2i", "i2t")
+            for split in ("test", "val")[:: self.step]
+            for direction in ("i2t", "t2i")[:: self.step]
             for metric in ("mINP", "R1", "mAP", "R5")
             for value in [50.0 + 10 * good if (split, direction) == ("val", "t2i") else 90.0 - 40 * good]
         ]
         trials = pd.DataFrame({"id": ["a", "b"], "status": "ok", "seconds_total": 1.0})
-        return {"trials": trials, "scores": pd.DataFrame(rows).drop_duplicates(ignore_index=True)}
+        return {"trials": trials, "scores": pd.DataFrame(rows)}
 
 
-def test_the_merit_of_a_point_is_that_of_val_from_text_to_image():
-    found = scores(Rows(), ["a", "b"])
+@pytest.mark.parametrize("step", [1, -1])
+def test_the_merit_of_a_point_is_that_of_val_from_text_to_image(step):
+    found = scores(Rows(step), ["a", "b"])
     assert {ident: row["merit"] for ident, row in found.items()} == {"a": (50.0, 50.0), "b": (60.0, 60.0)}
