@@ -190,13 +190,6 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "same samples",
         SAMPLER,
         "harness/data/pipeline/batches.py",
-        "step = (turn * instances + np.arange(instances))",
-        "step = np.arange(instances)",
-    ),
-    (
-        "same samples",
-        SAMPLER,
-        "harness/data/pipeline/batches.py",
         "own = np.lexsort((_shuffle(random.SAMPLES, seed, epoch, np.arange(len(person))), person))",
         "own = np.argsort(person, kind='stable')",
     ),

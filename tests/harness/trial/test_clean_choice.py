@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -35,7 +36,8 @@ def make(**changes) -> Trial:
 
 
 def measured(rank1: float, mean_ap: float) -> Measured:
-    return Measured({"R1": rank1, "mAP": mean_ap}, {}, 1, 1, 0)
+    one = dict.fromkeys(("query", "person", "positives", "first", "ap", "inp"), np.ones(1, np.int32))
+    return Measured({"R1": rank1, "mAP": mean_ap}, one, np.ones(1, np.int32), 1, 1, 0)
 
 
 class Told:
