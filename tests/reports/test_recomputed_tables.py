@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import itertools
 import math
@@ -304,7 +305,9 @@ def test_every_cell_is_what_the_slow_script_computes(name, results, study, makin
     assert len(by) == len(expected) == len(table.rows)
 
     body = [line for line in table.markdown().splitlines() if line.startswith("|")][2:]
-    printed = [[re.sub(r"\\(\W)", r"\1", cell.strip()) for cell in line.strip("|").split("|")] for line in body]
+    printed = [
+        [html.unescape(re.sub(r"\\(\W)", r"\1", cell.strip())) for cell in line.strip("|").split("|")] for line in body
+    ]
     order = [by[tuple(cells[columns.index(key)] for key in stub)] for cells in printed]
     assert printed == [[_markdown(row.get(key)) for key in columns] for row in order]
     assert _latex_rows(table, stub) == [[_latex(row.get(k)) for k in [*stub, *_rest(columns, stub)]] for row in order]
