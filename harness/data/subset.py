@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from harness.data.split import Split
 from harness.errors import UserError
 
-OPTIONS = ("fraction", "identities", "subset_seed")
+OPTIONS = ("fraction", "identities", "subset_seed")  # that cut train; val and test stay whole
 CAPTIONS, IDENTITIES = range(2)  # one stream of random numbers for each
 
 
@@ -95,3 +96,10 @@ def taken(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, o
 def _order(count: int, seed: int, stream: int) -> np.ndarray:
     """A random permutation, int64 [count], from raw bits: these never change with numpy's version."""
     return np.argsort(np.random.PCG64([seed, stream]).random_raw(count), kind="stable")
+
+
+def tested(dataset: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What decides the val and test splits of `{dataset: name, options: {...}}`: its name, and its options without its
+    place and without what cuts train."""
+    options = {k: v for k, v in dataset["options"].items() if k not in (*OPTIONS, "root")}
+    return dataset["dataset"], options

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harness import registry
 from harness.adaptation.method import make, restore, state, trainable
+from harness.data.subset import tested
 from harness.errors import DataError, Preempted
 from harness.evaluation import cost
 from harness.model import half_precision
@@ -202,7 +203,7 @@ class TrialRun:
                 choice,
                 evaluation if self.watched == "test" else self._evaluate("test"),
             )
-            for other in (other for other in trial["evaluate_on"] if other != home):
+            for other in (other for other in trial["evaluate_on"] if tested(other) != tested(home)):
                 self._ask()
                 columns.scores(self.record, other["dataset"], "test", choice, self._evaluate("test", other))
         row["seconds_evaluate"], row["peak_memory_evaluate"] = self.evaluating, cost.peak(self.device)

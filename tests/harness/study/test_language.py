@@ -164,3 +164,22 @@ def test_a_rule_does_not_reach_into_the_study(tmp_path):
     )
     assert [t.options.get("width") for t in trials_of(study)] == [None, None, 4, 8]
     assert study.methods[1].options == {"width": 8}
+
+
+@pytest.mark.parametrize(
+    ("home", "elsewhere", "refused"),
+    [
+        ("{synth_cuhk: {size: tiny}}", "{synth_cuhk: {size: demo}}", True),
+        ("synth_icfg", "{synth_rstp: {size: tiny}}, {synth_rstp: {size: demo}}", True),
+        ("{synth_cuhk: {size: tiny, fraction: 50%}}", "{synth_cuhk: {size: tiny}}", False),
+        ("{synth_cuhk: {size: tiny, root: here}}", "{synth_cuhk: {size: tiny}}, synth_icfg", False),
+    ],
+)
+def test_one_name_is_not_measured_on_with_two_options(tmp_path, home, elsewhere, refused):
+    """Scores are kept by name: the other one's would stand where the home score belongs."""
+    text = f"name: s\nbackbone: tiny\nmethods: [lora]\ndatasets: [{home}]\nevaluate_on: [{elsewhere}]\n"
+    if refused:
+        with pytest.raises(UserError, match=r"s\.yaml:5: synth_\w+ is measured on with .* already, and scores"):
+            read(tmp_path, text)
+    else:
+        assert trials_of(read(tmp_path, text))

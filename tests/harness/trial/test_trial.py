@@ -167,3 +167,11 @@ def test_other_data_sets_are_measured_with_the_chosen_epoch(data, tmp_path, monk
     assert looks == [("val", "synth_cuhk")] * 3 + [("test", "synth_cuhk"), ("test", "synth_rstp")]
     assert not results.scores.duplicated(["dataset", "split", "direction", "metric"]).any(), "home is measured once"
     assert set(results.scores.query("split == 'test'")["dataset"]) == {"synth_cuhk", "synth_rstp"}
+
+
+def test_the_whole_of_a_subset_is_no_other_data_set(data, tmp_path):
+    """A fraction cuts train alone: val and test of the whole are those that are measured anyway, once."""
+    half = {"dataset": "synth_cuhk", "options": {"size": "tiny", "fraction": "50%"}}
+    scores = run(make(method="zero_shot", options={}, dataset=half, evaluate_on=(TINY,)), data, tmp_path)[2].scores
+    test = scores[(scores["split"] == "test") & (scores["direction"] == "t2i")]
+    assert not test.duplicated(["dataset", "metric"]).any() and len(test)
