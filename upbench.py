@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from harness.adaptation.method import options as options
     from harness.adaptation.method import scaled_width as scaled_width
     from harness.adaptation.method import towers as towers
+    from harness.adaptation.starts import FAN_IN as FAN_IN
+    from harness.adaptation.starts import XAVIER as XAVIER
+    from harness.adaptation.starts import Constant as Constant
+    from harness.adaptation.starts import Normal as Normal
+    from harness.adaptation.starts import Sized as Sized
+    from harness.adaptation.starts import Uniform as Uniform
     from harness.api.planning import Plan as Plan
     from harness.api.planning import plan as plan
     from harness.api.reading import report as report
@@ -30,12 +36,12 @@ if TYPE_CHECKING:
     from harness.errors import Preempted as Preempted
     from harness.errors import RunFailed as RunFailed
     from harness.errors import UserError as UserError
-    from harness.evaluation.ranking import Ranks as Ranks
     from harness.model.clip import Backbone as Backbone
     from harness.model.clip import Block as Block
     from harness.model.clip import Shape as Shape
     from harness.model.clip import Tower as Tower
     from harness.model.clip import TowerShape as TowerShape
+    from harness.ranks import Ranks as Ranks
     from harness.store.store import Results as Results
     from harness.training.losses._similarity import cosine as cosine
     from harness.training.losses._similarity import divergence as divergence
@@ -89,7 +95,7 @@ OFFERED: dict[str, str] = {
     "annotations": "harness.data",
     "karpathy": "harness.data",
     # for authors of metrics
-    "Ranks": "harness.evaluation.ranking",
+    "Ranks": "harness.ranks",
     # for authors of losses
     "cosine": "harness.training.losses._similarity",
     "divergence": "harness.training.losses._similarity",
