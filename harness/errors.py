@@ -37,7 +37,7 @@ class UserError(Exception):
                 text += f"; {before}{part}" + ("?" if before.startswith("did") else "")
         return text
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[UserError], tuple[object, ...]]:
         return type(self), (self.what, self.where, self.expected, self.nearest, self.kept)
 
 

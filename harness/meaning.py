@@ -114,7 +114,7 @@ def _offered() -> dict[str, str]:
     path = file_of(FACE)
     for node in ast.walk(_tree(path)) if path else ():
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "OFFERED":
-            return ast.literal_eval(node.value)
+            return ast.literal_eval(node.value) if node.value else {}
     return {}
 
 

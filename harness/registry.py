@@ -12,7 +12,7 @@ import functools
 import importlib
 import importlib.util
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
@@ -33,13 +33,13 @@ SUFFIX = {"recipes": ".yaml"}  # of the files of a kind, where they are no Pytho
 @functools.cache
 def _files(kind: str) -> dict[str, Path]:
     spec = importlib.util.find_spec(PACKAGES[kind])
-    folders = [Path(p) for p in spec.submodule_search_locations]
+    folders = [Path(p) for p in (spec and spec.submodule_search_locations) or ()]
     pattern = f"*{SUFFIX.get(kind, '.py')}"
     return {f.stem: f for d in folders for f in sorted(d.glob(pattern)) if not f.stem.startswith("_")}
 
 
 @functools.cache
-def _plugins(kind: str) -> dict[str, object]:
+def _plugins(kind: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=f"upbench.{kind}")}
 
 
@@ -53,7 +53,9 @@ def source(kind: str, name: str) -> Path:
     if name in _files(kind):
         return _files(kind)[name]
     if name in _plugins(kind):
-        return Path(importlib.util.find_spec(_plugins(kind)[name].module).origin)
+        spec = importlib.util.find_spec(_plugins(kind)[name].module)
+        if spec is not None and spec.origin is not None:
+            return Path(spec.origin)
     path = Path(name)
     if name.endswith(".py") and path.is_file():
         return path.resolve()
@@ -76,6 +78,7 @@ def find(kind: str, name: str) -> ModuleType:
     if name in _plugins(kind):
         return importlib.import_module(_plugins(kind)[name].module)
     spec = importlib.util.spec_from_file_location(f"upbench_{kind}_{file.stem}", file)
+    assert spec is not None and spec.loader is not None  # `source` gives Python files only
     module = importlib.util.module_from_spec(spec)
     # Dataclasses look their module up by name to read their annotations.
     sys.modules[spec.name] = module
@@ -93,8 +96,9 @@ def rooted(names: object, folder: Path) -> object:
         return [rooted(item, folder) for item in names]
     if isinstance(names, dict):
         return {rooted(key, folder): rooted(value, folder) for key, value in names.items()}
-    file = isinstance(names, str) and names.endswith(".py") and (folder / names).is_file()
-    return str((folder / names).resolve()) if file else names
+    if isinstance(names, str) and names.endswith(".py") and (folder / names).is_file():
+        return str((folder / names).resolve())
+    return names
 
 
 def summary(kind: str, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -91,7 +92,7 @@ class Mixture(nn.Module):
 
     def __init__(self, like: Tensor, width: int, bottleneck: int, router: Router, scale: float) -> None:
         super().__init__()
-        place = {"device": like.device, "dtype": like.dtype}
+        place: dict[str, Any] = {"device": like.device, "dtype": like.dtype}
         experts = len(router.token)
         self.router, self.scale = router, scale
         self.norm = nn.LayerNorm(width, **place)

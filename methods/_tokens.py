@@ -111,6 +111,7 @@ class Share(nn.Module):
         dtype = torch.promote_types(x.dtype, torch.float32)
         if captions is None:
             return torch.full((batch, tokens), 1 / tokens, device=x.device, dtype=dtype)
+        assert captions.after is not None  # inputs come before blocks
         count = (tokens - captions.after + 1)[:, None]
         return (torch.arange(tokens, device=x.device) < count).to(dtype) / count
 
@@ -129,7 +130,7 @@ def share(tower: Tower) -> Share:
 def place(tower: Tower, block: int, prompts: Prompts) -> None:
     """Put prompts at the input of a block; at the first block before positions (text) or the LayerNorm (image)."""
     if block > 0:
-        tower.blocks[block].tokens.append(prompts)
+        tower.block(block).tokens.append(prompts)
     elif prompts.text:
         # before `Captions`, which must see where the end token comes to stand
         last = sum(not isinstance(site, Captions) for site in tower.inputs)

@@ -9,7 +9,7 @@ input of the sub-layer after its LayerNorm. W_down starts Kaiming-uniform, every
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -72,7 +72,7 @@ class Bottleneck(nn.Module):
 
     def __init__(self, like: Tensor, width: int, bottleneck: int) -> None:
         super().__init__()
-        place = {"device": like.device, "dtype": like.dtype}
+        place: dict[str, Any] = {"device": like.device, "dtype": like.dtype}
         self.down, self.up = nn.Linear(width, bottleneck, **place), nn.Linear(bottleneck, width, **place)
         nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
         for zero in (self.down.bias, self.up.weight, self.up.bias):

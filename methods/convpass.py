@@ -12,7 +12,7 @@ released code's dropout of 0.1 before W_up is left out, as in every method here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -78,13 +78,14 @@ class Bypass(nn.Module):
 
     def __init__(self, like: Tensor, width: int, bottleneck: int, grid: tuple[int, int], scale: float) -> None:
         super().__init__()
-        place = {"device": like.device, "dtype": like.dtype}
+        place: dict[str, Any] = {"device": like.device, "dtype": like.dtype}
         self.grid, self.scale, self.act = grid, scale, QuickGELU()
         self.down, self.up = nn.Linear(width, bottleneck, **place), nn.Linear(bottleneck, width, **place)
         self.conv = nn.Conv2d(bottleneck, bottleneck, 3, padding=1, **place)
         nn.init.xavier_uniform_(self.down.weight)
         nn.init.dirac_(self.conv.weight)
         for zero in (self.down.bias, self.conv.bias, self.up.weight, self.up.bias):
+            assert zero is not None  # a convolution may have none
             nn.init.zeros_(zero)
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:

@@ -79,7 +79,8 @@ class Method:
         bases, limits = self.bases(shape), self.limits(shape)
         sizes = {"length": self.length, "width": bases["width"]}
         sizes = {name: max(1, min(round(base * factor), limits[name])) for name, base in sizes.items()}
-        return replace(self, **sizes, depth=scaled(self.depth, shared(shape), factor))
+        depth = scaled(self.depth, shared(shape), factor)
+        return replace(self, length=sizes["length"], width=sizes["width"], depth=depth)
 
     def bases(self, shape: Shape) -> dict[str, int]:
         """The width that `reduction` gives in the wider tower, and the number of coupled blocks."""

@@ -73,8 +73,9 @@ class Method:
             scale = self.scale_text if tower.causal else self.scale_image
             block.beside_mlp.append(Mixture(like, d, width, router, scale))
         if self.coupled:
-            sides, like = [tower.width for tower in backbone.shape.towers], backbone.text.position
-            link = nn.Linear(*sides, device=like.device, dtype=like.dtype)
+            like = backbone.text.position
+            widths = backbone.shape.image.width, backbone.shape.text.width
+            link = nn.Linear(*widths, device=like.device, dtype=like.dtype)
             nn.init.zeros_(link.weight)
             nn.init.zeros_(link.bias)
             for image, text in zip(*routers.values(), strict=False):

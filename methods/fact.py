@@ -58,7 +58,7 @@ class Method:
 
     def attach(self, backbone: Backbone) -> None:
         for tower in towers(backbone.shape, self.towers):
-            like = backbone.get_submodule(tower.name).position
+            like = (backbone.image if tower.name == "image" else backbone.text).position
             factors = Factors(like, tower.width, self.rank, self._parts(tower), self.form)
 
             def build(frozen: nn.Module, factors: Factors = factors) -> nn.Module:

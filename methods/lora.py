@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -84,7 +84,8 @@ class LowRank(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x [batch, tokens, in] to [batch, tokens, out]."""
         if self.dense_delta:
-            return F.linear(x, self.frozen.weight + self.delta().to(self.frozen.weight.dtype), self.frozen.bias)
+            frozen = dense(self.frozen)
+            return F.linear(x, frozen.weight + self.delta().to(frozen.weight.dtype), frozen.bias)
         return self.frozen(x) + self.low(x)
 
     def low(self, x: Tensor) -> Tensor:
@@ -103,6 +104,14 @@ class LowRank(nn.Module):
 
 
 # Linears that methods wrap ------------------------------------------------------------------------------------------
+
+
+class Wrapper(Protocol):
+    """A module in the place of a linear."""
+
+    frozen: nn.Module
+
+    def merged(self) -> nn.Linear: ...
 
 
 def wrap(
@@ -134,13 +143,13 @@ def sides(tower: TowerShape, target: Target) -> tuple[int, int]:
 def dense(module: nn.Module) -> nn.Linear:
     """The linear at the core of wrapped modules."""
     while not isinstance(module, nn.Linear):
-        module = module.frozen
+        module = cast(Wrapper, module).frozen
     return module
 
 
 def folded(module: nn.Module) -> nn.Linear:
     """A linear with the outputs of wrapped ones: the linear itself when nothing wraps it."""
-    return module if isinstance(module, nn.Linear) else module.merged()
+    return module if isinstance(module, nn.Linear) else cast(Wrapper, module).merged()
 
 
 def plain(weight: Tensor, bias: Tensor) -> nn.Linear:

@@ -11,7 +11,7 @@ start is no identity, because of the prefix. A budget scales length and width in
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -36,7 +36,7 @@ class Method:
     @cached_property
     def members(self) -> tuple[prefix.Method, adapter.Method]:
         """The two methods it unites."""
-        place = {"towers": self.towers, "depth": self.depth}
+        place: dict[str, Any] = {"towers": self.towers, "depth": self.depth}
         return (
             prefix.Method(length=self.length, **place),
             adapter.Method(width=self.width, form="parallel", sites=("mlp",), scale=self.scale, **place),

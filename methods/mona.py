@@ -13,7 +13,7 @@ but not the identity. Its dropout of 0.1 before W_up is left out, as in every me
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch.nn.functional as F
 from pydantic import Field
@@ -66,7 +66,7 @@ class Mona(nn.Module):
 
     def __init__(self, like: Tensor, width: int, bottleneck: int, grid: tuple[int, int]) -> None:
         super().__init__()
-        place = {"device": like.device, "dtype": like.dtype}
+        place: dict[str, Any] = {"device": like.device, "dtype": like.dtype}
         self.grid = grid
         self.norm = nn.LayerNorm(width, **place)
         self.normed, self.plain = nn.Parameter(like.new_full((width,), 1e-6)), nn.Parameter(like.new_ones(width))

@@ -24,7 +24,7 @@ from harness.adaptation.method import Depth, Towers, blocks, layers, options, to
 from harness.adaptation.starts import XAVIER, ZERO, Starts
 from harness.errors import UserError
 from harness.model.clip import Backbone, Shape
-from methods.lora import dense
+from methods.lora import folded
 
 LINEARS = {"attn": ("q", "k", "v"), "mlp": ("fc1",)}
 
@@ -107,8 +107,8 @@ class Before(nn.Module):
 
     def merged(self) -> nn.Linear:
         """One plain linear with the same outputs."""
-        frozen = self.frozen.merged() if hasattr(self.frozen, "merged") else self.frozen
-        weight, adapter = dense(frozen).weight, self.adapter
+        frozen, adapter = folded(self.frozen), self.adapter
+        weight = frozen.weight
         plain = nn.Linear(frozen.in_features, frozen.out_features, device=weight.device, dtype=weight.dtype)
         with torch.no_grad():
             change = adapter.scale * weight.double() @ torch.block_diag(*adapter.up).double()

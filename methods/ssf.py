@@ -9,7 +9,7 @@ blocks are left alone, which gives 44 d per block and 337,920 on ViT-B/16.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, cast
 
 import torch
 from pydantic import Field
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, towers
 from harness.adaptation.starts import Normal, Starts
 from harness.model.clip import Backbone, Shape
-from methods.lora import folded, plain
+from methods.lora import Wrapper, folded, plain
 
 
 @options
@@ -72,15 +72,16 @@ class ScaleShift(nn.Module):
         if not isinstance(core(self.frozen), nn.LayerNorm):
             frozen = folded(self.frozen)
             return plain(self.scale[:, None] * frozen.weight, self.scale * frozen.bias + self.shift)
-        frozen = self.frozen if isinstance(self.frozen, nn.LayerNorm) else self.frozen.merged()
-        norm = nn.LayerNorm(frozen.normalized_shape, frozen.eps, device="meta")
-        norm.weight = nn.Parameter(self.scale * frozen.weight, requires_grad=False)
-        norm.bias = nn.Parameter(self.scale * frozen.bias + self.shift, requires_grad=False)
+        inner = self.frozen if isinstance(self.frozen, nn.LayerNorm) else cast(ScaleShift, self.frozen).merged()
+        assert isinstance(inner, nn.LayerNorm)
+        norm = nn.LayerNorm(list(inner.normalized_shape), inner.eps, device="meta")
+        norm.weight = nn.Parameter(self.scale * inner.weight, requires_grad=False)
+        norm.bias = nn.Parameter(self.scale * inner.bias + self.shift, requires_grad=False)
         return norm
 
 
 def core(module: nn.Module) -> nn.Linear | nn.LayerNorm:
     """The layer inside wrapped ones."""
     while not isinstance(module, nn.Linear | nn.LayerNorm):
-        module = module.frozen
+        module = cast(Wrapper, module).frozen
     return module

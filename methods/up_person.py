@@ -8,7 +8,7 @@ no identity, because of the prefix. A budget scales rank, length and width in pr
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -35,7 +35,7 @@ class Method:
     @cached_property
     def members(self) -> tuple[s_prefix.Method, lora.Method, l_adapter.Method]:
         """The three methods it unites."""
-        place = {"towers": self.towers, "depth": self.depth}
+        place: dict[str, Any] = {"towers": self.towers, "depth": self.depth}
         return (
             s_prefix.Method(length=self.length, scale=self.scale, **place),
             lora.Method(rank=self.rank, targets=("k", "v"), scaling="learned", **place),

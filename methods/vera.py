@@ -47,8 +47,8 @@ class Method:
 
     def attach(self, backbone: Backbone) -> None:
         for tower in towers(backbone.shape, self.towers):
-            widest = [max(side) for side in zip(*(sides(tower, target) for target in self.targets), strict=True)]
-            shared = Projections(self.rank, *widest, self.seed).to(backbone.image.position)
+            inputs, outputs = (max(side) for side in zip(*(sides(tower, t) for t in self.targets), strict=True))
+            shared = Projections(self.rank, inputs, outputs, self.seed).to(backbone.image.position)
 
             def build(frozen: nn.Module, shared: Projections = shared) -> nn.Module:
                 return Vectors(frozen, shared, self.initial)
@@ -65,6 +65,9 @@ class Method:
 
 class Projections(nn.Module):
     """A [rank, in] and B [out, rank], the same for the same seed on every device."""
+
+    a: Tensor
+    b: Tensor
 
     def __init__(self, rank: int, inputs: int, outputs: int, seed: int) -> None:
         super().__init__()

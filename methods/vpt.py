@@ -55,7 +55,7 @@ class Method:
             if tower.name in self.inserts:
                 for order, index in enumerate(self._blocks(len(tower.blocks))):
                     prompts = Prompts([self._start(tower)], tower.causal, self.length if order else 0)
-                    tower.blocks[index].tokens.append(prompts)
+                    tower.block(index).tokens.append(prompts)
 
     def parameters(self, shape: Shape) -> int:
         return sum(len(self._blocks(tower.layers)) * self.length * tower.width for tower in towers(shape, self.towers))

@@ -34,7 +34,7 @@ from harness.errors import UserError
 from harness.model.clip import Backbone, Shape
 
 Mode = Literal["params", "flops", "memory"]
-MODES: tuple[str, ...] = get_args(Mode)
+MODES: tuple[Mode, ...] = get_args(Mode)
 SAID = {"params": "trains {:,} parameters", "flops": "costs {:,} FLOPs per pair", "memory": "holds {:,} bytes"}
 BATCH = 64  # pairs whose activations count as memory unless told otherwise
 PER_PARAMETER = 16  # bytes: weight, gradient and AdamW's two moments in float32
@@ -70,6 +70,7 @@ class Budget:
         """
         if self.count is not None:
             return self.count
+        assert self.share is not None  # what is no count is a share
         if self.mode != "params":
             return math.floor(cost(None, shape, self.mode, batch) * self.share)
         whole = shape.parameters
@@ -118,7 +119,8 @@ def parse(text: str | int | float, where: str | None = None) -> Budget:
     """
     written = str(text).strip()
     word, _, rest = written.partition(" ")
-    mode, amount = (word, rest.strip()) if word in MODES else ("params", written)
+    named = next((mode for mode in MODES if mode == word), None)
+    mode, amount = named or "params", rest.strip() if named else written
     share = re.fullmatch(r"([0-9.]+)\s*%(\s+of\s+backbone)?", amount)
     count = re.fullmatch(r"([0-9]+(?:[,_][0-9]{3})*(?:\.[0-9]+)?)\s*([kMG]?)", amount)
     try:
@@ -150,11 +152,12 @@ def solve(method: Method, shape: Shape, budget: Budget | None, batch: int = BATC
         said = reason.format(SAID[mode].format(achieved)) or None
         return Solution(chosen, trained, total, target, said, mode, achieved)
 
+    if target is None:
+        return solution(method)
+
     def fits(factor: float) -> bool:
         return cost(sized(method, shape, factor), shape, mode, batch) <= target
 
-    if budget is None:
-        return solution(method)
     if not method.turns:
         fixed = f"{method.parameters(shape):,} trained parameters are fixed"
         return solution(method, fixed if mode == "params" else "the only setting {}")

@@ -70,8 +70,9 @@ def _ask(name: str, case: Case) -> Result:
     except Broken as error:
         return Result(name, False, error.what)
     except Exception as error:
-        line, text = _line(error, case.module.__file__), " ".join(str(error).split())
-        place = f" (line {line} of {Path(case.module.__file__).name})" if line else ""
+        file, text = case.module.__file__ or "", " ".join(str(error).split())
+        line = _line(error, file)
+        place = f" (line {line} of {Path(file).name})" if line else ""
         return Result(name, False, f"{type(error).__name__}: {text[:200]}{place}")
     return Result(name, None if said is None else True, said or "does not apply")
 
@@ -88,7 +89,8 @@ def report(results: list[Result], width: int = 80) -> str:
     lines = []
     for result in results:
         mark = {True: "kept  ", False: "BROKEN", None: "-     "}[result.kept]
-        start = f"{mark}  {result.promise:<{wide}}  {PROMISES[result.promise].__doc__.splitlines()[0]}"
+        meant = PROMISES[result.promise].__doc__ or ""
+        start = f"{mark}  {result.promise:<{wide}}  {meant.splitlines()[0]}"
         indent = " " * (len(mark) + wide + 4)
         lines += textwrap.wrap(start, width, subsequent_indent=indent)
         lines += textwrap.wrap(result.said, width, initial_indent=indent, subsequent_indent=indent)

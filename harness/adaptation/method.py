@@ -11,10 +11,10 @@ import functools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import MISSING, asdict, fields, replace
+from dataclasses import MISSING, Field, asdict, fields, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from pydantic import ConfigDict, ValidationError
@@ -27,7 +27,10 @@ from harness.model.clip import Backbone, Block, Shape, Tower, TowerShape
 Towers = Literal["both", "image", "text"]
 Depth = int | tuple[int, ...] | None  # first n blocks, last -n blocks, a list of block indices, or all
 
-options = functools.partial(dataclass, frozen=True, config=ConfigDict(extra="forbid", strict=True))
+if TYPE_CHECKING:
+    from dataclasses import dataclass as options  # what checkers of types make of the one below
+else:
+    options = functools.partial(dataclass, frozen=True, config=ConfigDict(extra="forbid", strict=True))
 
 
 @runtime_checkable
@@ -49,6 +52,7 @@ class Method(Protocol):
     identity: ClassVar[bool]
     turns: ClassVar[tuple[str, ...]]
     adds: ClassVar[bool]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def attach(self, backbone: Backbone) -> None:
         """Put the method's modules at their sites, or unfreeze parameters of the backbone."""
@@ -77,7 +81,7 @@ def make(module: ModuleType, given: Mapping[str, Any] | None = None, where: str 
                 faults.append(f"unknown option '{key}'" + (f" (did you mean {near}?)" if near else ""))
             else:
                 faults.append(f"{key}: {fault['msg'].lower()}, got {fault['input']!r}")
-        name = Path(module.__file__).stem
+        name = Path(module.__file__ or module.__name__).stem
         raise UserError(
             f"method {name}: " + "; ".join(dict.fromkeys(faults)), where, f"options {', '.join(known)}"
         ) from error
@@ -95,11 +99,13 @@ def written_out(method: Method) -> dict[str, Any]:
 
 def defaults(kind: type) -> dict[str, Any]:
     """The options of a method that have a default."""
-    return {
-        f.name: f.default if f.default is not MISSING else f.default_factory()
-        for f in fields(kind)
-        if f.default is not MISSING or f.default_factory is not MISSING
-    }
+    found = {}
+    for field in fields(kind):
+        if field.default is not MISSING:
+            found[field.name] = field.default
+        elif field.default_factory is not MISSING:
+            found[field.name] = field.default_factory()
+    return found
 
 
 def sized(method: Method, shape: Shape, factor: float) -> Method:
@@ -133,11 +139,12 @@ def extra_loss(backbone: nn.Module) -> Tensor | None:
 
     A module adds a scalar by a method `extra_loss() -> Tensor | None`, called once after each forward pass.
     """
-    parts = [part for m in backbone.modules() if hasattr(m, "extra_loss") and (part := m.extra_loss()) is not None]
-    return sum(parts) if parts else None
+    asked = (ask for module in backbone.modules() if (ask := getattr(module, "extra_loss", None)) is not None)
+    parts: list[Tensor] = [part for ask in asked if (part := ask()) is not None]
+    return sum(parts[1:], start=parts[0]) if parts else None
 
 
-def full_precision(like: Tensor) -> AbstractContextManager:
+def full_precision(like: Tensor) -> AbstractContextManager[object]:
     """Autocast off on the device of `like`, where that device has autocast."""
     kind = like.device.type
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
@@ -174,7 +181,7 @@ def blocks(backbone: Backbone, which: Towers, depth: Depth = None) -> Iterator[t
     for tower in backbone.towers:
         if which in ("both", tower.name):
             for index in layers(depth, len(tower.blocks)):
-                yield tower, tower.blocks[index]
+                yield tower, tower.block(index)
 
 
 def scaled_width(width: int, tower: TowerShape, shape: Shape) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -243,9 +243,7 @@ def _where(split: Split, persons: np.ndarray) -> Split:
 
 def report_missing(paths: Sequence[str], absent: set[str]) -> str:
     """How many images are missing, by folder, and the first five."""
-    total, gone = Counter(map(_folder, set(paths))), defaultdict(int)
-    for path in absent:
-        gone[_folder(path)] += 1
+    total, gone = Counter(map(_folder, set(paths))), Counter(map(_folder, absent))
     folders = ", ".join(f"{name} {count} of {total[name]}" for name, count in sorted(gone.items()))
     first = ", ".join(sorted(absent)[:5])
     return f"{len(absent)} of {sum(total.values())} images are missing: {folders}; first: {first}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data import annotations
+from harness.data import annotations as reading
 from harness.data.files import missing
 from harness.data.quality.messages import tell
 from harness.data.split import Split
@@ -49,7 +49,7 @@ def load(source: Source, root: Path, check_files: bool = True, allow_missing: bo
         absent = missing(base, paths)
         if absent and not allow_missing:
             expected = "every image that the annotation files list, or allow_missing to leave these out"
-            raise DataError(annotations.report_missing(paths, absent), base, expected)
+            raise DataError(reading.report_missing(paths, absent), base, expected)
         parts = {name: [row for row in rows if row[0] not in absent] for name, rows in parts.items()}
         for name, rows in parts.items():
             if not rows:
@@ -58,7 +58,7 @@ def load(source: Source, root: Path, check_files: bool = True, allow_missing: bo
 
 
 def _locate(source: Source, root: Path) -> tuple[Path, dict[str, Path]]:
-    names = {split: source.files.format(split=split) for split in annotations.SPLITS}
+    names = {split: source.files.format(split=split) for split in reading.SPLITS}
     bases = [base for base in (root, root / source.folder) if base.is_dir()]
     base = max(bases, key=lambda b: sum((b / name).is_file() for name in names.values()), default=None)
     expected = f"{', '.join(names.values())} in {source.folder}/ ({source.licence})"
@@ -74,7 +74,7 @@ def _rows(file: Path, split: str) -> list[Row]:
     """Images with their captions, in the order of their first record."""
     found: dict[str, list[str]] = {}
     number: dict[str, object] = {}
-    for k, (path, captions, given) in annotations.sound(annotations.read(file), lambda r, k: _check(r, k, file, split)):
+    for k, (path, captions, given) in reading.sound(reading.read(file), lambda r, k: _check(r, k, file, split)):
         if split == "train" and number.setdefault(path, given) != given:
             what = f"{path} is image {number[path]!r} and image {given!r}"
             tell(DataError(what, f"{file}: record {k}, image_id", "one number for one image"))
@@ -94,12 +94,12 @@ def _check(record: object, k: int, file: Path, split: str) -> tuple[str, list[st
         if key not in record:
             raise DataError("missing", f"{where}, {key}", "the keys image, caption", nearest(key, record))
     path, captions = record["image"], record["caption"]
-    annotations.check_path(path, f"{where}, image", "the data set's folder")
+    reading.check_path(path, f"{where}, image", "the data set's folder")
     wanted, form = (str, "one sentence") if split == "train" else (list, "a list of sentences")
     if not isinstance(captions, wanted):
         raise DataError(f"is a {type(captions).__name__}", f"{where}, caption", f"{form} in {split}")
     captions = [captions] if isinstance(captions, str) else captions
-    annotations.check_captions(captions, f"{where}, caption")
+    reading.check_captions(captions, f"{where}, caption")
     return path, captions, record.get("image_id", path)
 
 

@@ -73,9 +73,8 @@ def latencies(backbone: Backbone, images: Tensor, ids: Tensor, bf16: bool = Fals
         inputs = (("image", backbone.image, image), ("text", backbone.text, text))
         return {f"latency_{name}{kind}_ms": 1000 * _passing(tower, x, bf16) for name, tower, x in inputs}
 
-    found: dict[str, float | None] = both("")
-    merged = both("_merged") if merge(backbone) else {}
-    return {**dict.fromkeys(("latency_image_merged_ms", "latency_text_merged_ms")), **found, **merged}
+    found: dict[str, float | None] = {"latency_image_merged_ms": None, "latency_text_merged_ms": None, **both("")}
+    return {**found, **both("_merged")} if merge(backbone) else found
 
 
 def _passing(tower: Tower, x: Tensor, bf16: bool) -> float:

@@ -52,7 +52,9 @@ def encode(
 
     When memory runs out, the same inputs are encoded again in smaller batches.
     """
-    features, start = None, 0
+    features: Tensor | None = None
+    part: Tensor | None
+    start = 0
     while start < count:
         try:
             inputs = read(slice(start, min(start + batch, count)))
@@ -61,7 +63,7 @@ def encode(
         except Exception as fault:
             if not memory.exhausted(fault) or batch == 1:
                 raise
-            part, inputs = None, None
+            part, inputs = None, torch.empty(0)
         if part is None:
             batch = min(batch, count - start) // 2 or 1
             memory.release(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
@@ -70,7 +72,7 @@ def encode(
         features = part.new_empty(count, part.shape[1]) if features is None else features
         features[start : start + len(part)] = part
         start += len(part)
-    return features
+    return torch.empty(0, 0) if features is None else features
 
 
 def encode_texts(

@@ -12,6 +12,7 @@ first, and only where two scores are too near to tell apart is it taken again in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +31,11 @@ SPARSE = 1 / 64  # up to this share of a block above the worst matches, these fe
 COMPARE = {"cpu": 4, "cuda": 64}  # up to so many matches per query comparing each is faster than sorting the row
 
 
+Persons = Tensor | np.ndarray  # integers, identities
+
+
 def rank_positives(
-    queries: Tensor, gallery: Tensor, query_person: Tensor, gallery_person: Tensor, block: int = 1024
+    queries: Tensor, gallery: Tensor, query_person: Persons, gallery_person: Persons, block: int = 1024
 ) -> Ranks:
     """Rank the matches of every query by cosine similarity.
 
@@ -66,7 +70,7 @@ def rank_positives(
     return layout.ranks(count, block, queries.device)
 
 
-def rank_scores(scores: Tensor, query_person: Tensor, gallery_person: Tensor, block: int = 1024) -> Ranks:
+def rank_scores(scores: Tensor, query_person: Persons, gallery_person: Persons, block: int = 1024) -> Ranks:
     """Rank the matches of every query by given scores [Q, G], higher is better; compared as they are.
 
     Raises:
@@ -91,19 +95,19 @@ class _Layout:
     count: Tensor  # int64 [Q], matches
 
     @classmethod
-    def of(cls, query_person, gallery_person) -> _Layout:
-        query_person, gallery_person = (torch.as_tensor(p).cpu().long() for p in (query_person, gallery_person))
-        for name, person in (("queries", query_person), ("gallery", gallery_person)):
+    def of(cls, query_person: Persons, gallery_person: Persons) -> _Layout:
+        queries, gallery = (torch.as_tensor(p).cpu().long() for p in (query_person, gallery_person))
+        for name, person in (("queries", queries), ("gallery", gallery)):
             if not len(person):
                 raise DataError(f"nothing to rank: the {name} are empty")
-        sorted_person, order = gallery_person.sort(stable=True)
-        start = torch.searchsorted(sorted_person, query_person)
-        count = torch.searchsorted(sorted_person, query_person, right=True) - start
+        sorted_person, order = gallery.sort(stable=True)
+        start = torch.searchsorted(sorted_person, queries)
+        count = torch.searchsorted(sorted_person, queries, right=True) - start
         if not count.any():
             raise DataError("no query has a match in the gallery", expected="identities that occur in both")
         return cls(order, start, count)
 
-    def ranks(self, count, block: int, device) -> Ranks:
+    def ranks(self, count: Callable[[slice, Tensor, Tensor], Tensor], block: int, device: torch.device) -> Ranks:
         """`count(rows, columns, real)` gives how many others score at least as high as each match, int64 [b, P]."""
         values, most = [], max(1, int(self.count.max()))
         step = max(1, min(block, CELLS // (len(self.order) + most)))
@@ -196,14 +200,14 @@ def _settle(scores: Tensor, q: Tensor, gallery: Tensor, columns: Tensor, real: T
         rows = near.any(dim=1).nonzero().flatten()
         sure[rows] = _above(q[rows] @ gallery.T, columns[rows], real[rows])
         return sure
-    rows, slots = near.numpy().nonzero()
-    if not len(rows):
+    at, slots = near.numpy().nonzero()
+    if not len(at):
         return sure
-    cells, low, high = scores.numpy(), low.numpy()[rows, slots], high.numpy()[rows, slots]
+    cells, floor, ceiling = scores.numpy(), low.numpy()[at, slots], high.numpy()[at, slots]
     # Row by row, since a row fits into the cache nearest to the processor.
-    lists = [np.flatnonzero((cells[r] >= a) & (cells[r] < b)) for r, a, b in zip(rows, low, high, strict=True)]
-    pair = torch.from_numpy(np.repeat(np.arange(len(rows)), [len(each) for each in lists]))
-    column, r, s = (torch.from_numpy(each) for each in (np.concatenate(lists), rows, slots))
+    lists = [np.flatnonzero((cells[r] >= a) & (cells[r] < b)) for r, a, b in zip(at, floor, ceiling, strict=True)]
+    pair = torch.from_numpy(np.repeat(np.arange(len(at)), [len(each) for each in lists]))
+    column, r, s = (torch.from_numpy(each) for each in (np.concatenate(lists), at, slots))
     mine = (q[r] * gallery[columns[r, s]]).sum(1)
     others = (q[r[pair]] * gallery[column]).sum(1)
     sure[r, s] += torch.zeros_like(r).index_add_(0, pair, (others >= mine[pair]).long())

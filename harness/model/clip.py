@@ -20,6 +20,7 @@ from __future__ import annotations
 import functools
 import operator
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -33,16 +34,16 @@ from harness.model.token_wise import token_wise
 class TowerShape:
     """Sizes of one tower, enough to count the parameters of any method."""
 
-    name: str  # "image" or "text"
+    name: Literal["image", "text"]
     width: int
     layers: int
     heads: int
     mlp: int
     tokens: int  # longest sequence: patches + 1, or the context length
     embed: int
-    grid: tuple[int, int] | None = None  # patches, rows and columns
-    patch: int | None = None
-    vocabulary: int | None = None
+    grid: tuple[int, int] = (0, 0)  # patches of an image, rows and columns
+    patch: int = 0  # side in pixels
+    vocabulary: int = 0  # of text
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Attention(nn.Module):
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
         extra = k.shape[2] - tokens
         mask = _causal(tokens, extra, x.device) if causal and (extra or at is not None) else None
-        mask = mask[at % tokens][:, None, None] if causal and at is not None else mask
+        mask = mask[at % tokens][:, None, None] if mask is not None and at is not None else mask
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal and mask is None)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
@@ -150,8 +151,9 @@ class Block(nn.Module):
         super().__init__()
         self.ln1, self.ln2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attn, self.mlp = Attention(width, heads), Mlp(width, mlp, quick_gelu)
-        for site in self.SITES:
-            setattr(self, site, nn.ModuleList())
+        self.tokens, self.beside_ln1, self.beside_ln2, self.beside_attn = (nn.ModuleList() for _ in range(4))
+        self.beside_mlp, self.after_attn, self.after_mlp = (nn.ModuleList() for _ in range(3))
+        self.past_attn, self.past_mlp = nn.ModuleList(), nn.ModuleList()
         self._seen: tuple[tuple[nn.Module, ...], bool] = (), False
 
     def forward(self, x: Tensor, causal: bool, at: int | Tensor | None = None) -> Tensor:
@@ -198,6 +200,7 @@ class Tower(nn.Module):
     """What both towers share: blocks, the last LayerNorm, the projection, optional activation checkpointing."""
 
     causal: bool
+    position: nn.Parameter
 
     def __init__(self, shape: TowerShape, quick_gelu: bool) -> None:
         super().__init__()
@@ -209,10 +212,13 @@ class Tower(nn.Module):
         self.head = nn.ModuleList()
         self.checkpointing = False
 
+    def block(self, index: int) -> Block:
+        return cast(Block, self.blocks[index])
+
     def run(self, x: Tensor, at: int | Tensor | None) -> Tensor:
         """Residual stream [batch, tokens, width] through all blocks; the token [batch, width] at a place."""
         for block in self.blocks:
-            place = at if block is self.blocks[-1] and block.token_wise() else None
+            place = at if block is self.blocks[-1] and self.block(-1).token_wise() else None
             if self.checkpointing and torch.is_grad_enabled():
                 x = checkpoint(block, x, self.causal, place, use_reentrant=False)
             else:

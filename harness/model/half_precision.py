@@ -12,6 +12,8 @@ own parameters are float16 there; a method with others has no half precision in 
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,6 +23,14 @@ from harness.model.clip import Backbone, ImageTower, Mlp, TextTower
 
 LINEARS = (nn.Linear, nn.Conv2d)
 TABLES = (nn.Embedding, ImageTower, TextTower)
+
+
+@runtime_checkable
+class Update(Protocol):
+    """A module that can add its update to the frozen weight as a dense matrix (`methods/lora.py`)."""
+
+    frozen: nn.Module
+    dense_delta: bool
 
 
 class HalfConv2d(nn.Conv2d):
@@ -74,7 +84,7 @@ def _convert(module: nn.Module) -> None:
         parameter.data = parameter.data.half()
     if isinstance(module, Mlp):
         module.folds = False
-    if hasattr(module, "dense_delta"):
+    if isinstance(module, Update):
         if type(module.frozen) is not nn.Linear:
             raise _refused(f"'{name}' around another module")
         module.dense_delta = True

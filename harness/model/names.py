@@ -42,10 +42,10 @@ def ours(key: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
         if part.startswith("attn.in_proj_"):
             for name, third in zip("qkv", value.chunk(3), strict=True):
                 yield f"{start}.attn.{name}.{part.removeprefix('attn.in_proj_')}", third.contiguous()
-        elif name := _renamed(part, BLOCK):
-            yield f"{start}.{name}", value
-    elif name := _renamed(key, TOWER[tower]):
-        yield f"{tower}.{name}", value.T.contiguous() if name == "proj.weight" else value
+        elif renamed := _renamed(part, BLOCK):
+            yield f"{start}.{renamed}", value
+    elif renamed := _renamed(key, TOWER[tower]):
+        yield f"{tower}.{renamed}", value.T.contiguous() if renamed == "proj.weight" else value
 
 
 def theirs(state: Mapping[str, Tensor], logit_scale: float) -> dict[str, Tensor]:
@@ -56,6 +56,7 @@ def theirs(state: Mapping[str, Tensor], logit_scale: float) -> dict[str, Tensor]
         start = "visual." if tower == "image" else ""
         if not part.startswith("blocks."):
             name = _renamed(part, {own: other for other, own in TOWER[tower].items()})
+            assert name is not None, f"{key} is no parameter of a tower"
             found[start + name] = value.T if part == "proj.weight" else value
             continue
         _, index, part = part.split(".", 2)

@@ -14,16 +14,20 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.model.weights import Source, folder_of, shape
 
+if TYPE_CHECKING:
+    from open_clip.tokenizer import SimpleTokenizer
+
 BYTES, MASK, START, END = 512, 49405, 49406, 49407
 
 
 @functools.cache
-def _bpe():
+def _bpe() -> SimpleTokenizer:
     from open_clip.tokenizer import SimpleTokenizer
 
     return SimpleTokenizer()
@@ -64,20 +68,9 @@ class Tokenizer:
     def encode(self, caption: str) -> list[int]:
         """Ids of a caption between start and end, of any length."""
         full = _bpe().encode(caption)
-        if self._place is not None:
-            full = [own for token in full for own in self._cut(token)]
+        if (place := self._place) is not None:
+            full = [own for token in full for own in _cut(token, place)]
         return [self.start, *full, self.end]
-
-    def _cut(self, token: int) -> list[int]:
-        if token in self._place:
-            return [self._place[token]]
-        bpe = _bpe()
-        text = bpe.decoder[token]
-        last = text.endswith("</w>")
-        letters = list(text.removesuffix("</w>"))
-        if last:
-            letters[-1] += "</w>"
-        return [self._place[bpe.encoder[letter]] for letter in letters]
 
     def __call__(self, captions: Sequence[str]) -> tuple[np.ndarray, int]:
         """Ids int64 [captions, context] and how many captions were cut to the context.
@@ -98,6 +91,19 @@ class Tokenizer:
     def key(self) -> str:
         """Names the vocabulary and the context in caches."""
         return hashlib.sha256(json.dumps([self.context, self.kept]).encode()).hexdigest()[:12]
+
+
+def _cut(token: int, place: dict[int, int]) -> list[int]:
+    """A token in a cut vocabulary: itself, or spelled in bytes."""
+    if token in place:
+        return [place[token]]
+    bpe = _bpe()
+    text = bpe.decoder[token]
+    last = text.endswith("</w>")
+    letters = list(text.removesuffix("</w>"))
+    if last:
+        letters[-1] += "</w>"
+    return [place[bpe.encoder[letter]] for letter in letters]
 
 
 def cut(captions: Iterable[str]) -> tuple[int, ...]:

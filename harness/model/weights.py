@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +62,7 @@ def folder_of(name: str) -> Path | None:
 
 
 @functools.lru_cache(maxsize=16)
-def _config(source: Source) -> dict:
+def _config(source: Source) -> dict[str, Any]:
     """open_clip's model configuration, with `preprocess` beside it for folders."""
     folder = folder_of(source.name)
     if folder:
@@ -89,7 +90,7 @@ def _config(source: Source) -> dict:
     return config
 
 
-def _refuse(name: str, config: Mapping) -> None:
+def _refuse(name: str, config: Mapping[str, Any]) -> None:
     """Only plain ViT towers with a class token and an end-of-text token are served."""
     plain = {
         "vision_cfg": {"layers", "width", "head_width", "mlp_ratio", "patch_size", "image_size"},
@@ -227,7 +228,7 @@ def lacking(source: Source) -> EnvironmentFault | None:
         return None
     if not source.pretrained:
         folder = folder_of(source.name)
-        return folder and EnvironmentFault(f"weights are missing: {folder / FILE}", "backbone.name")
+        return EnvironmentFault(f"weights are missing: {folder / FILE}", "backbone.name") if folder else None
     place = weight_files.by_hand(_tag(source))
     return EnvironmentFault(
         f"weights {source.pretrained} of {source.name} are not on this machine",
@@ -247,13 +248,14 @@ def fetch(source: Source) -> Path:
     _config(source)  # refuses unknown names and tags
     if found := _file(source):
         return found
+    if (fault := lacking(source)) is None:
+        raise UserError(f"backbone {source.name} starts at random", "pretrained", "a tag of open_clip")
     from open_clip.pretrained import download_pretrained
 
     try:
         return Path(download_pretrained(_tag(source)))
     except Exception as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        fault = lacking(source)
         raise EnvironmentFault(
             f"{fault.what} and could not be fetched ({said})", fault.where, fault.expected
         ) from error
@@ -293,6 +295,6 @@ def _pair(size: int | tuple[int, int] | list[int]) -> tuple[int, int]:
 
 if __name__ == "__main__":
     try:
-        print(fetch(Source(*sys.argv[1:3])))
-    except (UserError, TypeError) as error:
+        print(fetch(Source(sys.argv[1], sys.argv[2])))
+    except (UserError, IndexError) as error:
         sys.exit(f"upbench: error: {error}")

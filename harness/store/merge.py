@@ -80,7 +80,7 @@ def take(files: Any, other: Any, idents: Iterable[str], queries: str = "all", pa
 def as_shard(entry: tuple[str, Tables, str]) -> dict[str, bytes]:
     """A trial's files, as `files.put` takes them."""
     ident, tables, kept = entry
-    more = {} if kept == "all" else {"queries": kept}
+    more: dict[str, Any] = {} if kept == "all" else {"queries": kept}
     return shards.encode(ident, {FILES[name]: tables[name] for name in TABLES}, **more)
 
 

@@ -48,8 +48,8 @@ def read(files: Any, wanted: Iterable[str], tables: Sequence[str]) -> tuple[Tabl
         held = {ident: name for name, of in found.items() for ident in of.at}
         again: list[str] = []
         here = [ident for ident in open_ids if ident in loose]
-        for ident, got in zip(here, _shards(files, here, tables, opened, indices), strict=True):
-            places[ident] = got
+        for ident, new in zip(here, _shards(files, here, tables, opened, indices), strict=True):
+            places[ident] = new
         for ident in open_ids:
             got = places.get(ident) if ident in loose else None
             if isinstance(got, dict | tuple):
@@ -104,7 +104,7 @@ def _shards(
                 continue
             name = f"shards/{part[0]}"  # no pack has a name with a slash
             opened[name] = got[0]
-            indices[name], placed = _received(*got, name)
+            indices[name], placed = _received(got[0], got[1], name)
             yield from placed
         return
     with ThreadPoolExecutor(max_workers=files.readers) as pool:
@@ -165,7 +165,7 @@ class Entries:
     def __init__(self, files: Any) -> None:
         self.files = files
         self._tables = lru_cache(maxsize=2)(lambda name: packs.tables(files, name))
-        self.packed = {}
+        self.packed: dict[str, str] = {}
         self.loose = set(files.shards("trials"))
         found, damaged = packs.catalogue(files)
         packs.refuse(damaged)

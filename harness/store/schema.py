@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -143,8 +144,10 @@ def build(table: str, rows: Rows, **everywhere: object) -> pa.Table:
         ValueError: an unknown column, a null where none is allowed, an unknown status.
     """
     schema = SCHEMAS[table]
+    columns: dict[str, Any]
     if isinstance(rows, Mapping) or hasattr(rows, "columns"):
-        columns = {name: rows[name] for name in rows}
+        table_of: Any = rows
+        columns = {name: table_of[name] for name in table_of}
         length = len(next(iter(columns.values()))) if columns else 0
     else:
         names = dict.fromkeys(name for row in rows for name in row)

@@ -49,11 +49,14 @@ def build(
         nn.init.zeros_(classifier.bias)
         made["classifier"] = classifier
     with torch.device("meta"):
-        bare = {"interaction": interaction.Interaction(embed, layers), "mlm_head": interaction.Words(embed, vocabulary)}
+        bare: dict[str, interaction.Interaction | interaction.Words] = {
+            "interaction": interaction.Interaction(embed, layers),
+            "mlm_head": interaction.Words(embed, vocabulary),
+        }
     for name, module in bare.items():
         if name in names:
             made[name] = module.to_empty(device="cpu")
-            interaction.start(made[name], embed, layers, _own(name, seed))
+            interaction.start(module, embed, layers, _own(name, seed))
     return made
 
 

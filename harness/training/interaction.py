@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -132,7 +132,7 @@ def encode(
     return image, backbone.text(ids), places, words
 
 
-def read(heads: Mapping[str, nn.Module], words: Tensor, places: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def read(heads: Mapping[str, nn.Module], words: Tensor, places: Tensor, labels: Tensor | None) -> dict[str, Tensor]:
     """Scores and labels of the masked words, for `losses.mlm`; others are not scored, their share of the loss is 0.
 
     Args:
@@ -144,6 +144,7 @@ def read(heads: Mapping[str, nn.Module], words: Tensor, places: Tensor, labels: 
     Returns:
         `mlm_scores` float32 [masked, vocabulary] and `mlm_labels` int64 [masked].
     """
+    assert labels is not None  # where words are masked there are labels
     labels = labels[:, : words.shape[1]].flatten()
     rows = labels.nonzero()[:, 0]
     device = words.device
@@ -155,7 +156,7 @@ def read(heads: Mapping[str, nn.Module], words: Tensor, places: Tensor, labels: 
 class Seen:
     """The stream after the last block of a tower, and how many tokens came to the first."""
 
-    stream: Tensor | None = None
+    stream: Tensor = field(init=False)
     came: int = 0
 
 
@@ -164,10 +165,10 @@ def _watched(tower: Tower) -> Iterator[Seen]:
     """Keeps the stream after the last block; a watched block computes every token and not the read one alone."""
     seen = Seen()
 
-    def first(_block: nn.Module, inputs: tuple) -> None:
+    def first(_block: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         seen.came = inputs[0].shape[1]
 
-    def last(_block: nn.Module, _inputs: tuple, out: Tensor) -> None:
+    def last(_block: nn.Module, _inputs: tuple[Tensor, ...], out: Tensor) -> None:
         seen.stream = out
 
     handles = [tower.blocks[0].register_forward_pre_hook(first), tower.blocks[-1].register_forward_hook(last)]

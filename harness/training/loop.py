@@ -82,13 +82,19 @@ class Training:
         self.recipe, self.steps, self.seed = recipe, steps, seed
         self.modules = nn.ModuleDict({"backbone": backbone, **(heads or {})})
         self.parameters = trainable(self.modules)
-        self.adam = optimizer.build(self.parameters, recipe) if recipe.epochs else None
+        self._adam = optimizer.build(self.parameters, recipe) if recipe.epochs else None
         self.stepper = Stepper(backbone, recipe, heads or {})
         self.device = backbone.text.position.device
         self.done, self.rate, self.whole = 0, 0.0, True
         self._sum = torch.zeros((), device=self.device)
         self._broken = torch.full((), steps, device=self.device)
         self._seen = torch.full((), steps, pin_memory=self.device.type == "cuda")
+
+    @property
+    def adam(self) -> torch.optim.Optimizer:
+        """The optimizer; there is none where nothing is trained for no epoch."""
+        assert self._adam is not None
+        return self._adam
 
     @property
     def epoch(self) -> int:
@@ -192,7 +198,7 @@ class Training:
         Raises:
             UserError: other names or shapes than this training has, each named; nothing is loaded then.
         """
-        own = {f"trained/{name}": p for name, p in self.parameters.items()}
+        own: dict[str, Tensor] = {f"trained/{name}": p for name, p in self.parameters.items()}
         own |= {f"buffer/{name}": value for name, value in self._buffers().items()}
         own |= {"loss": self._sum, "broken": self._broken}
         shapes = {name: tuple(value.shape) for name, value in own.items()}

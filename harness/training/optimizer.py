@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +13,7 @@ from harness.errors import UserError
 from harness.training.recipe import HEADS, Recipe
 
 
-def groups(parameters: Mapping[str, nn.Parameter], recipe: Recipe) -> list[dict]:
+def groups(parameters: Mapping[str, nn.Parameter], recipe: Recipe) -> list[dict[str, Any]]:
     """Groups by (factor on the learning rate, weight decay or none); every parameter is in exactly one.
 
     Biases have no weight decay, as in the field's released code.
@@ -26,7 +27,7 @@ def groups(parameters: Mapping[str, nn.Parameter], recipe: Recipe) -> list[dict]
         key = next((k for k in recipe.lr_factors if k in name), None)
         used.add(key)
         decay = not name.endswith("bias")
-        found.setdefault((recipe.lr_factors.get(key, 1.0), decay), []).append(parameter)
+        found.setdefault((1.0 if key is None else recipe.lr_factors[key], decay), []).append(parameter)
     # A named recipe has factors for heads, and a study may leave out the losses that need these.
     if unused := [key for key in recipe.lr_factors if key not in used and key not in HEADS]:
         some = sorted({name.split(".")[-1] for name in parameters})

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,9 +46,11 @@ class Stepper:
         self.device = backbone.text.position.device
         kind = self.device.type
         self.precision = torch.autocast(kind, torch.bfloat16) if recipe.bf16(kind) else nullcontext()
-        self.coupled = [module for module in backbone.modules() if hasattr(module, "extra_loss")]
-        self.micro, self.compiled = recipe.micro_batch, None
-        self._calls: dict[nn.Module, Callable] = {}
+        # What these offer beyond a module, `extra_loss` of `adaptation.method` and `_whole_only` tell.
+        self.coupled: list[Any] = [module for module in backbone.modules() if hasattr(module, "extra_loss")]
+        self.micro = recipe.micro_batch
+        self.compiled: float | None = None
+        self._calls: dict[nn.Module, Callable[..., Any] | None] = {}
         if recipe.micro_batch and (name := self._whole_only()):
             raise UserError(
                 f"the loss of {name} couples the samples of a batch and cannot be taken in parts",
@@ -87,13 +90,15 @@ class Stepper:
 
     def loss(self, features: Sequence[Tensor], person: Tensor, labels: Tensor | None = None) -> Tensor:
         """The recipe's losses of a whole batch from its `features`."""
-        (image, text, *tokens), recipe, given = features, self.recipe, dict(self.heads)
+        (image, text, *tokens), recipe = features, self.recipe
+        given: dict[str, nn.Module | Tensor] = dict(self.heads)
         if tokens:
             seen, words = tokens
             with self.precision:
                 given |= interaction.read(self.heads, words, seen, labels)
         parts = objective.compute(recipe.losses, image.float(), text.float(), person, recipe.temperature, **given)
-        return sum(parts.values())
+        whole, *others = parts.values()
+        return sum(others, start=whole)
 
     def _descend(self, inputs: tuple[Tensor, ...], person: Tensor, labels: Tensor | None) -> Tensor:
         """The step, with ever smaller parts as long as memory runs out."""
@@ -122,7 +127,9 @@ class Stepper:
     def _parts(self, inputs: tuple[Tensor, ...], person: Tensor, labels: Tensor | None, micro: int) -> Tensor:
         """`_whole` by gradient caching."""
         parts = [slice(i, i + micro) for i in range(0, len(person), micro)]
-        states, found, seen = [], [], []
+        states: list[tuple[Tensor, ...]] = []
+        found: list[tuple[Tensor, ...]] = []
+        seen: list[list[Tensor | None]] = []
         with torch.no_grad(), self._recording():
             for rows in parts:
                 states.append(_random(self.device))
@@ -130,10 +137,7 @@ class Stepper:
                 seen.append([module.statistics() for module in self.coupled])
         features = [torch.cat(each).requires_grad_() for each in zip(*found, strict=True)]
         weights = [len(person[rows]) / len(person) for rows in parts]
-        means = [
-            None if each[0] is None else sum(w * s for w, s in zip(weights, each, strict=True)).requires_grad_()
-            for each in zip(*seen, strict=True)
-        ]
+        means = [_mean(weights, each) for each in zip(*seen, strict=True)]
         loss = self.loss(features, person, labels)
         for module, mean in zip(self.coupled, means, strict=True):
             if mean is not None:
@@ -146,10 +150,10 @@ class Stepper:
             outputs = [(part, whole.grad[rows]) for part, whole in pairs if whole.grad is not None]
             for module, mean in zip(self.coupled, means, strict=True):
                 module.extra_loss()
-                if (part := module.statistics()) is not None and mean.grad is not None:
+                if (part := module.statistics()) is not None and mean is not None and mean.grad is not None:
                     outputs.append((part, weight * mean.grad))
             outputs = [(part, gradient) for part, gradient in outputs if part.requires_grad]
-            torch.autograd.backward(*zip(*outputs, strict=True))
+            torch.autograd.backward([part for part, _ in outputs], [gradient for _, gradient in outputs])
         return loss.detach()
 
     def forget(self) -> None:
@@ -204,6 +208,12 @@ class Stepper:
         finally:
             for block in self._calls:
                 block._compiled_call_impl = None
+
+
+def _mean(weights: Sequence[float], parts: Sequence[Tensor | None]) -> Tensor | None:
+    """Of the statistics of a batch's parts, as the leaf of a graph; None where a module keeps none."""
+    known = [weight * part for weight, part in zip(weights, parts, strict=True) if part is not None]
+    return sum(known[1:], start=known[0]).requires_grad_() if known else None
 
 
 def _random(device: torch.device) -> tuple[Tensor, ...]:

@@ -109,13 +109,13 @@ def prepare(
         box,
     )
     if images.device.type != "cpu":
-        planes = images if rows is None else images[rows.to(images.device)]
-        planes = _jitter(planes, 1 + plan.jitter * (2 * factors - 1)) if plan.jitter else planes
-        return _together(planes, moves, pad, affine, out)
+        whole = images if rows is None else images[rows.to(images.device)]
+        whole = _jitter(whole, 1 + plan.jitter * (2 * factors - 1)) if plan.jitter else whole
+        return _together(whole, moves, pad, affine, out)
     for part in (slice(i, i + CHUNK) for i in range(0, count, CHUNK)):
-        planes = [images[i] for i in (range(count)[part] if rows is None else rows[part].tolist())]
+        planes: Sequence[Tensor] = [images[i] for i in (range(count)[part] if rows is None else rows[part].tolist())]
         if plan.jitter:
-            planes = _jitter(torch.stack(planes), 1 + plan.jitter * (2 * factors[part] - 1))
+            planes = _jitter(torch.stack(list(planes)), 1 + plan.jitter * (2 * factors[part] - 1)).unbind()
         _one_by_one(planes, moves[part], pad, affine, out[part])
     return out
 
@@ -240,7 +240,8 @@ def _jitter(planes: Tensor, factors: Tensor) -> Tensor:
     brightness, contrast, saturation = (f.view(-1, 1, 1, 1) for f in factors.unbind(1))
 
     def grey() -> Tensor:
-        return sum(weight * x[:, c : c + 1] for c, weight in enumerate(GREY))
+        red, green, blue = (weight * x[:, c : c + 1] for c, weight in enumerate(GREY))
+        return red + green + blue
 
     x = planes.to(torch.float32, memory_format=torch.contiguous_format).mul_(brightness).clamp_(0, 255)
     level = (1 - contrast) * grey().mean(dim=(2, 3), keepdim=True)

@@ -78,9 +78,9 @@ def read(path: Path, size: tuple[int, int], counts: Counter[str] | None = None) 
         with Image.open(path) as image:
             _check(*image.size)
             image.load()
-            image, done = convert(image)
-        _check(*image.size)
-        pixels = np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+            converted, done = convert(image)
+        _check(*converted.size)
+        pixels = np.asarray(converted.resize((size[1], size[0]), Image.Resampling.BILINEAR))
     except FileNotFoundError:
         raise DataError("image not found", where=path) from None
     except Image.DecompressionBombError:

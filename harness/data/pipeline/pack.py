@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -100,15 +101,15 @@ def through(array: np.ndarray) -> int:
 
 def converted(cache: Path, name: str) -> Counter[str]:
     """How many images of the pack `name` needed each conversion (`images.convert`)."""
-    total = Counter()
+    total: Counter[str] = Counter()
     for record in _records(cache / name).values():
         total.update(record["converted"])
     return total
 
 
-def _records(folder: Path) -> dict[int, dict]:
+def _records(folder: Path) -> dict[int, dict[str, Any]]:
     """What the journal says about each chunk; a line torn by a crash is skipped, its chunk is built again."""
-    records = {}
+    records: dict[int, dict[str, Any]] = {}
     try:
         lines = (folder / "chunks.jsonl").read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, UnicodeDecodeError):
@@ -127,16 +128,16 @@ def _chunks(count: int) -> range:
 
 
 def _crc(array: np.ndarray, chunk: int) -> int:
-    return zlib.crc32(np.ascontiguousarray(array[chunk * CHUNK : (chunk + 1) * CHUNK]))
+    return zlib.crc32(np.ascontiguousarray(array[chunk * CHUNK : (chunk + 1) * CHUNK]).data)
 
 
-def _good(folder: Path, array: np.ndarray) -> dict[int, dict]:
+def _good(folder: Path, array: np.ndarray) -> dict[int, dict[str, Any]]:
     """The chunks whose pixels agree with their checksum."""
     known = _records(folder)
     return {c: known[c] for c in _chunks(len(array)) if c in known and known[c]["crc32"] == _crc(array, c)}
 
 
-def _map(folder: Path, shape: tuple[int, ...], mode: str) -> np.memmap | None:
+def _map(folder: Path, shape: tuple[int, ...], mode: Literal["r", "r+"]) -> np.memmap | None:
     try:
         array = np.load(folder / "images.npy", mmap_mode=mode)
     except (OSError, ValueError, EOFError):
@@ -172,11 +173,13 @@ def _build(folder: Path, split: Split, shape: tuple[int, ...], workers: int | No
     array = _create(folder, shape) if array is None else array
     failures: list[str] = []
 
-    def decode(chunk: int) -> dict | None:
-        counts, broken = Counter(), []
+    def decode(chunk: int) -> dict[str, Any] | None:
+        counts: Counter[str] = Counter()
+        broken: list[str] = []
+        height, width = shape[2:]
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(array))):
             try:
-                array[i] = images.read(split.path(i), shape[2:], counts).transpose(2, 0, 1)
+                array[i] = images.read(split.path(i), (height, width), counts).transpose(2, 0, 1)
             except DataError as error:
                 broken.append(f"{split.images[i]}: {error.what}")
         failures.extend(broken)

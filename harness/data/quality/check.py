@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from harness import registry
-from harness.data import annotations
+from harness.data import annotations as reading
 from harness.data.files import missing
 from harness.data.quality import captions, duplicates, faults, overlap
 from harness.data.quality import messages as told
@@ -167,7 +167,7 @@ def _present(splits: dict[str, Split], findings: list[Finding]) -> dict[str, lis
     every = [image for split in splits.values() for image in split.images]
     absent = missing(next(iter(splits.values())).root, every)
     if absent:
-        findings.append(Finding("error", annotations.report_missing(every, absent)))
+        findings.append(Finding("error", reading.report_missing(every, absent)))
     return {
         part: [
             (split.path(i), split.persons[split.image_person[i]])

@@ -65,8 +65,9 @@ def perceptual(content: bytes) -> tuple[int, int]:
         grey = image.convert("L")
         across = np.asarray(grey.resize((9, 8), Image.Resampling.BILINEAR), dtype=np.int16)
         down = np.asarray(grey.resize((8, 9), Image.Resampling.BILINEAR), dtype=np.int16)
-    bits = (across[:, 1:] > across[:, :-1], down[1:] > down[:-1])
-    return tuple(int.from_bytes(np.packbits(b).tobytes(), "big") for b in bits)
+    rows, columns = across[:, 1:] > across[:, :-1], down[1:] > down[:-1]
+    first, second = (int.from_bytes(np.packbits(bits).tobytes(), "big") for bits in (rows, columns))
+    return first, second
 
 
 def within(pictures: Sequence[Picture], bits: int = NEAR) -> list[Pair]:

@@ -40,9 +40,11 @@ def look(
         progress: Called with (files looked at, files in all).
     """
     files = [(part, path, person) for part, these in listed.items() for path, person in these]
-    pictures, unreadable, conversions = [], [], Counter()
+    pictures: list[Picture] = []
+    unreadable: list[str] = []
+    conversions: Counter[str] = Counter()
     with ThreadPoolExecutor(parallel.processors()) as pool:  # Pillow and hashlib work outside Python's lock
-        for done, seen in enumerate(pool.map(lambda file: _look(*file, decode), files), 1):
+        for done, seen in enumerate(pool.map(lambda file: _look(file[0], file[1], file[2], decode), files), 1):
             conversions.update(seen.conversions)
             if isinstance(seen.what, str):
                 unreadable.append(seen.what)

@@ -8,7 +8,7 @@ places, which a reader that does not bind colours to garments cannot tell apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -39,6 +39,7 @@ def change(rng: np.random.Generator, person: Person, slot: str | None = None) ->
 
 def _alternatives(person: Person, slot: str) -> list[str]:
     value = getattr(person, slot)
+    among: Iterable[str]
     if slot == "upper":
         plain_long = ("jacket", "sweater", "hoodie", "coat") if person.pattern == "plain" else ("sweater", "hoodie")
         among = {"long": plain_long, "short": ("t-shirt", "shirt"), "none": ()}[person.sleeve]

@@ -38,7 +38,8 @@ class Drawn:
             completeness: 1 - mean omission of attributes, 0..1; None: the domain's own.
             check_files: Look whether every image is there.
         """
-        return self._read(root, size, seed, noise, density, completeness, check_files=check_files)
+        drawn = self._drawn(root, size, seed, noise, density, completeness)
+        return self.published.load(drawn / self.published.FOLDER, check_files=check_files)
 
     def ladder(
         self,
@@ -53,13 +54,10 @@ class Drawn:
         """What perfect eyes would reach on test, in percent; takes the options of `load`; see `oracle.ladder`."""
         return oracle.ladder(self._drawn(root, size, seed, noise, density, completeness))
 
-    def _drawn(self, root: Path, size: str, seed: int, noise: float, *writing: float | None) -> Path:
-        knobs = dict(zip(("density", "completeness"), writing, strict=True))
-        return write.ensure(self.domain, root, size, seed, noise=noise, **knobs)
-
-    def _read(self, root: Path, *drawn: object, **reading: object) -> dict[str, Split]:
-        folder = self._drawn(root, *drawn)
-        return self.published.load(folder / self.published.FOLDER, **reading)
+    def _drawn(
+        self, root: Path, size: str, seed: int, noise: float, density: float | None, completeness: float | None
+    ) -> Path:
+        return write.ensure(self.domain, root, size, seed, noise=noise, density=density, completeness=completeness)
 
 
 @dataclass(frozen=True)
@@ -74,9 +72,9 @@ class WithoutVal(Drawn):
         noise: float = 0.0,
         density: float | None = None,
         completeness: float | None = None,
-        val_share: float = 0.2,
         check_files: bool = True,
+        val_share: float = 0.2,
     ) -> dict[str, Split]:
         """As `Drawn.load`; `val_share` of the training identities becomes val, 0..1 exclusive."""
-        given = (size, seed, noise, density, completeness)
-        return self._read(root, *given, val_share=val_share, check_files=check_files)
+        drawn = self._drawn(root, size, seed, noise, density, completeness)
+        return self.published.load(drawn / self.published.FOLDER, val_share=val_share, check_files=check_files)

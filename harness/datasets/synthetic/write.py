@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -55,7 +56,7 @@ def ensure(name: str, root: Path, size: str = "demo", seed: int = 0, **knobs: fl
     for key, value in set_knobs.items():
         if not 0 <= value <= 1:
             raise UserError(f"{key} is {value}", f"synth_{name}", "a share between 0 and 1")
-    writing = {k: v for k, v in set_knobs.items() if k != "noise"}
+    writing: dict[str, Any] = {k: v for k, v in set_knobs.items() if k != "noise"}
     changed = replace(domain, writing=replace(domain.writing, **writing), noise=set_knobs.get("noise", 0.0))
     marks = [f"{key}{value:g}" for key, value in sorted(set_knobs.items()) if _default(domain, key) != value]
     folder = root / "-".join([f"synth_{name}", f"v{VERSION}", size, f"seed{seed}", *marks])

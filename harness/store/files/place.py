@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.store.files.local import Local
 
+if TYPE_CHECKING:
+    from harness.store.files.objects import Remote
 
-def at(root: object) -> Local:
+
+def at(root: object) -> Local | Remote:
     """What holds a store at a path or URL.
 
     Raises:

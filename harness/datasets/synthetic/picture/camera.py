@@ -46,7 +46,8 @@ class Camera:
         """A colour as this camera renders it."""
         grey = sum(c * w for c, w in zip(colour, (0.299, 0.587, 0.114), strict=True))
         mixed = [grey + (c - grey) * self.saturation for c in colour]
-        return tuple(self._curve(min(255.0, max(0.0, c)), k) for k, c in enumerate(mixed))
+        red, green, blue = (self._curve(min(255.0, max(0.0, c)), k) for k, c in enumerate(mixed))
+        return red, green, blue
 
     def _curve(self, value: float, channel: int) -> int:
         return int(min(255.0, self.haze + (255 - self.haze) * self.gain[channel] * (value / 255) ** self.gamma))
@@ -82,10 +83,10 @@ def camera(seed: int, domain: str, number: int, look: Look) -> Camera:
     """Camera `number` of a domain."""
     rng = stream(seed, domain, "camera", number)
     exposure = between(rng, *look.exposure)
-    gain = tuple(exposure * t * between(rng, 1 - look.spread, 1 + look.spread) for t in look.tint)
+    red, green, blue = (exposure * t * between(rng, 1 - look.spread, 1 + look.spread) for t in look.tint)
     dark = 1 - look.shade
     return Camera(
-        gain=gain,
+        gain=(red, green, blue),
         gamma=between(rng, *look.gamma),
         saturation=between(rng, *look.saturation),
         blur=between(rng, *look.blur),

@@ -36,7 +36,8 @@ class Wardrobe:
             off = rng.integers(-11, 12, 3)
             if name != NONE:
                 base = (HAIR_COLOURS if slot == "hair" else COLOURS)[name]
-                colours[slot] = tuple(int(min(250, max(5, b + d))) for b, d in zip(base, off, strict=True))
+                red, green, blue = (int(min(250, max(5, b + d))) for b, d in zip(base, off, strict=True))
+                colours[slot] = (red, green, blue)
         return cls(skin, colours)
 
 

@@ -17,8 +17,10 @@ Point = tuple[float, float]
 def shade(colour: RGB, factor: float) -> RGB:
     """The colour made darker (factor < 1) or lighter (factor > 1, towards white)."""
     if factor <= 1:
-        return tuple(int(c * factor) for c in colour)
-    return tuple(int(c + (255 - c) * (factor - 1)) for c in colour)
+        red, green, blue = (int(c * factor) for c in colour)
+    else:
+        red, green, blue = (int(c + (255 - c) * (factor - 1)) for c in colour)
+    return red, green, blue
 
 
 class Pen:

@@ -100,7 +100,9 @@ def background(rng: np.random.Generator, size: tuple[int, int], back: Backdrop, 
 
 
 def _clutter(rng: np.random.Generator, draw: ImageDraw.ImageDraw, w: int, h: int, horizon: float) -> None:
-    x, tone = between(rng, -0.1, 1.1) * w, tuple(int(v) for v in rng.integers(20, 215, 3))
+    x = between(rng, -0.1, 1.1) * w
+    red, green, blue = (int(v) for v in rng.integers(20, 215, 3))
+    tone = (red, green, blue)
     kind = pick(rng, ("person", "pole", "car", "box"))
     base = min(h * 0.96, horizon + between(rng, 0.05, 0.4) * h)
     if kind == "person":

@@ -157,10 +157,8 @@ class Speaker:
     def hair(self) -> str | None:
         """`short black hair`."""
         kind, colour = self.facts.get("hair"), self.facts.get("hair_colour")
-        if kind is None and colour is None:
-            return None
         if kind is None:
-            return f"{self.word('hair_colour', colour)} hair"
+            return None if colour is None else f"{self.word('hair_colour', colour)} hair"
         phrase = self.word("hair", kind)
         if colour is None or kind == "bald":
             return phrase

@@ -122,7 +122,7 @@ def icfg(say: Speaker, shot: Shot, place: str) -> str:
         text += say.one_of(" The sleeves end above the elbow.", f" The sleeves leave {his} forearms bare.")
     if lower:
         text += f" {say.one_of('On the lower body', 'Below that')} {say.he} wears {lower}"
-        length = say.facts.get("lower_length")
+        length = say.facts.get("lower_length", "")
         reach = {"long": "ankles", "knee-length": "knees", "short": "thighs"}.get(length)
         text += f" that {say.one_of('reach', 'come down to')} {his} {reach}" if reach and say.rng.random() < 0.4 else ""
         text += f" {say.one_of('together with', 'and', 'with')} {shoes}." if shoes else "."
