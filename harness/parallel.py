@@ -42,5 +42,5 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _one(item: object) -> object:
+def _one(item: Any) -> Any:
     return _shared["function"](item)

@@ -13,6 +13,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,13 +27,18 @@ from harness.training.recipe import Recipe
 from harness.trial import splits
 from harness.trial.loader import Loader
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "embed_dim": 96,
     "vision_cfg": {"image_size": [96, 32], "layers": 4, "width": 128, "head_width": 32, "patch_size": 16},
     "text_cfg": {"context_length": 77, "vocab_size": 0, "width": 96, "heads": 3, "layers": 3},
     "quick_gelu": True,
 }
-DOMAINS = {"synth_cuhk": {}, "synth_icfg": {}, "synth_rstp": {}}  # whose captions join the vocabulary, with options
+# Whose captions join the vocabulary, with options.
+DOMAINS: dict[str, dict[str, Any]] = {
+    "synth_cuhk": {},
+    "synth_icfg": {},
+    "synth_rstp": {},
+}
 
 
 def write(folder: Path, backbone: Backbone, config: dict, vocabulary: tuple[int, ...], scale: float, log: dict) -> None:
@@ -52,8 +58,8 @@ def pretrain(folder: Path, data: Path, epochs: int, batch: int, lr: float, seed:
     broad = {"dataset": "synth_broad", "options": {"size": size}}
     captions = {c for s in splits.splits(broad, data).values() for c in s.captions}
     for name, options in DOMAINS.items():
-        for part in splits.splits({"dataset": name, "options": options}, data).values():
-            captions.update(part.captions)
+        for split in splits.splits({"dataset": name, "options": options}, data).values():
+            captions.update(split.captions)
     vocabulary = cut(sorted(captions))
     config = {**CONFIG, "text_cfg": {**CONFIG["text_cfg"], "vocab_size": len(vocabulary) + 3}}
     write(folder, random(_sizes(folder, config)), config, vocabulary, 0.0, {})
@@ -88,6 +94,7 @@ def pretrain(folder: Path, data: Path, epochs: int, batch: int, lr: float, seed:
                 scale.clamp_(max=math.log(100))
             total += float(loss.detach())
         val = loader.evaluate(backbone, splits.part(broad, data, "val", source))[0].values["R1"]
+        assert val is not None  # Rank-1 is defined in every gallery
         log.append({"epoch": epoch + 1, "loss": round(total / steps, 4), "val_R1": round(val, 2)})
         seconds = time.perf_counter() - began
         print(f"epoch {epoch + 1}/{epochs}  loss {total / steps:.3f}  val R1 {val:.1f}  {seconds:.0f} s", flush=True)

@@ -85,7 +85,7 @@ def keep(split: Split, captions: np.ndarray) -> Split:
     )
 
 
-def taken(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+def taken(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Options of a data set as those of its loader and those of `subset`."""
     return (
         {k: v for k, v in options.items() if k not in OPTIONS},

@@ -131,10 +131,11 @@ def image_to_text(image: Tensor, text: Tensor, split: Split) -> Measured:
 def records(ranks: Ranks, query_person: np.ndarray) -> dict[str, np.ndarray]:
     """Per-query columns from the ranks of the positives, for queries that have any."""
     values = metrics.measured(ranks)
+    defined = {name: values[metric] for name, metric in metrics.PER_QUERY.items()}  # in every gallery
     return {
         "query": ranks.matched.astype(np.int32),
         "person": np.asarray(query_person)[ranks.matched].astype(np.int32),
         "positives": ranks.positives.astype(np.int32),
         "first": ranks.first.astype(np.int32),
-        **{name: values[metric].astype(np.float32) for name, metric in metrics.PER_QUERY.items()},
+        **{name: each.astype(np.float32) for name, each in defined.items() if each is not None},
     }

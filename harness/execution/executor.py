@@ -6,6 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.execution.outcome import Event, Ledger, Outcome
 from harness.execution.ray import engine
@@ -28,7 +29,7 @@ def execute(
     threads: int = 1,
     on_event: Callable[[Event], None] = lambda event: None,
     session: Session | None = None,
-    prune: Mapping[str, object] | None = None,
+    prune: Mapping[str, Any] | None = None,
     log: Sequence[Tracker] = (),
     study: str = "upbench",
     share: float | str | None = None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-Event = dict[str, object]
+Event = dict[str, Any]
 ENDS = ("finished", "lost", "pruned", "stopped")
 
 

@@ -85,7 +85,8 @@ def probe(row: Mapping[str, Any], data: str | Path) -> Probe:
 
 def source_of(trial: Mapping[str, Any]) -> Source:
     """The backbone of a trial as JSON has it."""
-    return Source(**{k: tuple(v) if isinstance(v, list) else v for k, v in trial["backbone"].items()})
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in trial["backbone"].items()}
+    return Source(**plain)
 
 
 def _measure(row: Mapping[str, Any], data: str | Path) -> Probe:
@@ -118,7 +119,7 @@ def _measure(row: Mapping[str, Any], data: str | Path) -> Probe:
             if given.batch > 2 * FEW and STEPS * median(some) * given.batch / FEW > LONG:
                 scaled, less = 2 * FEW, peak
                 some, peak = _steps(backbone, source, recipe, extra, part, scaled, 2)
-                if peak is not None:  # part of it does not grow with the batch
+                if peak is not None and less is not None:  # part of it does not grow with the batch
                     peak += max(0, peak - less) * (given.batch - scaled) // FEW
             else:
                 some, peak = _steps(backbone, source, recipe, extra, part, given.batch, STEPS)

@@ -7,12 +7,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 from harness.execution.live import WRITE_SECONDS, Live
 from harness.execution.pace import Pace
 
-Event = Mapping[str, object]
+if TYPE_CHECKING:
+    from rich.live import Live as View
+
+Event = Mapping[str, Any]
 OVERVIEW_SECONDS = 60.0  # between two lines on how far a run is, where there is no table
 
 
@@ -42,7 +45,7 @@ class Progress:
         self._running: dict[str, dict] = {}
         self._began = time.monotonic()
         self._done = 0.0  # trials, with the finished part of those under way
-        self._view = None
+        self._view: View | None = None
         self._seen, self._over = seen, threading.Event()
         self._failed: list[dict] = []
         self._pace = Pace(trials, workers)

@@ -80,14 +80,15 @@ def scores(store: Store, ids: Iterable[str]) -> dict[str, Row]:
     tables = store.measured(ids)
     scores = tables["scores"]
     val = scores[(scores["split"] == "val") & (scores["direction"] == "t2i")]
-    found = {
-        row.id: {"status": row.status, "seconds": row.seconds_total, "merit": None}
+    found: dict[str, Row] = {
+        str(row.id): {"status": row.status, "seconds": row.seconds_total, "merit": None}
         for row in tables["trials"].itertuples()
     }
     for ident, part in val.groupby("id"):
         values = dict(zip(part["metric"], part["value"], strict=True))
-        if found[ident]["status"] == "ok" and "R1" in values:
-            found[ident]["merit"] = (values["R1"], values["mAP"])
+        row = found[str(ident)]
+        if row["status"] == "ok" and "R1" in values:
+            row["merit"] = (values["R1"], values["mAP"])
     return found
 
 
@@ -102,7 +103,11 @@ def choose(spots: Sequence[Spot], ids: Sequence[str], found: Mapping[str, Row]) 
     merits: list[tuple[float, float] | None] = []
     for point in tried:
         own = [row["merit"] if row else None for spot, row in zip(spots, rows, strict=True) if spot.point == point]
-        merits.append(None if None in own else tuple(round(fmean(values), 9) for values in zip(*own, strict=True)))
+        if None in own:
+            merits.append(None)
+        else:
+            rank1, mean = (round(fmean(values), 9) for values in zip(*own, strict=True))
+            merits.append((rank1, mean))
     statuses = tuple(row["status"] if row else None for row in rows)
     scored = [index for index, merit in enumerate(merits) if merit is not None]
     done = not any(status in (None, "failed") for status in statuses)

@@ -6,11 +6,12 @@ Nothing here looks at data or weights; what a method says of its options comes i
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from harness import registry
 from harness.data.subset import tested
@@ -21,10 +22,11 @@ from harness.study.values import Entry, Rule, Tuning, named
 from harness.training.recipe import Recipe
 from harness.trial.spec import Backbone, recipe
 
-Fault = tuple[tuple, str]  # place in the file, sentence
+Place = tuple[Any, ...]  # keys and indices
+Fault = tuple[Place, str]  # place in the file, sentence
 Check = Callable[[str, Mapping[str, Any]], list[str]]  # method, options -> faults
 KINDS = (Study, Entry, Recipe, Backbone, Rule, Tuning)
-FIELDS = {"recipe": Recipe, "backbone": Backbone}
+FIELDS: dict[str, type[BaseModel]] = {"recipe": Recipe, "backbone": Backbone}
 SETTABLE = ("options", "recipe", "backbone", "dataset", "budget", "selection", "label", "device", "threads")
 SEARCHED = ("options", "recipe", "backbone")
 
@@ -84,7 +86,7 @@ def of_entries(tree: Mapping[str, Any], check: Check | None) -> Iterator[Fault]:
 def of_axes(tree: Mapping[str, Any], check: Check | None) -> Iterator[Fault]:
     """Dotted keys and their values, wherever a study has them: grid, zip, tune, rules."""
     entries = [entry for _, entry, _ in _entries(tree)]
-    axes = [((name,), entries, SETTABLE) for name in ("grid", "zip")]
+    axes: list[tuple[Place, list[Entry], tuple[str, ...]]] = [((name,), entries, SETTABLE) for name in ("grid", "zip")]
     axes.append((("tune",), [entry for entry in entries if entry.tune is None], SEARCHED))
     axes += [(("methods", i, "tune"), [entry], SEARCHED) for i, entry, _ in _entries(tree) if entry.tune is not None]
     for place, concerned, first in axes:
@@ -108,9 +110,9 @@ def of_study(study: Study) -> Iterator[Fault]:
     keys["rules"] = {key for rule in study.rules for key in rule.set}
     for key in sorted(keys["grid"] & keys["zip"]):
         yield ("zip", key), f"{key} is in grid and in zip"
-    searched = [(("tune",), None, study.tune)]
-    searched += [(("methods", i, "tune"), e, e.tune) for i, e in enumerate(study.methods) if e.tune is not None]
-    for place, _, axes in searched:
+    searched: list[tuple[Place, Mapping[str, Any]]] = [(("tune",), study.tune)]
+    searched += [(("methods", i, "tune"), e.tune) for i, e in enumerate(study.methods) if e.tune is not None]
+    for place, axes in searched:
         for key in axes:
             for other, words in (("grid", "in grid"), ("zip", "in zip"), ("rules", "set by a rule")):
                 if key in keys[other]:
@@ -150,10 +152,16 @@ def _one_name(study: Study) -> Iterator[Fault]:
 def of_trials(study: Study) -> Iterator[Fault]:
     """Values that do not go together in a trial, which is named."""
     misfits: list[tuple[str, Exception]] = []
-    searched = (lambda cell: grids.points(study, study.methods[cell.entry]), "tuning")
-    for seeds, more in ((study.seeds[:1], ()), *(((study.tuning.seeds[:1], searched),) if study.tuned else ())):
-        for _ in grids.spread(study, seeds, *more, misfits=misfits):
-            pass
+    deque(grids.spread(study, study.seeds[:1], misfits=misfits), maxlen=0)
+    if study.tuned:
+        searched = grids.spread(
+            study,
+            study.tuning.seeds[:1],
+            lambda cell: grids.points(study, study.methods[cell.entry]),
+            "tuning",
+            misfits,
+        )
+        deque(searched, maxlen=0)
     for label, error in misfits:
         if isinstance(error, ValidationError):
             for _, text in of_values(error):
@@ -163,7 +171,7 @@ def of_trials(study: Study) -> Iterator[Fault]:
 
 
 def _rule(place: tuple, rule: Mapping[str, Any], entries: Sequence[Entry], check: Check | None) -> Iterator[Fault]:
-    when, then = (rule.get(key) if isinstance(rule.get(key), Mapping) else {} for key in ("when", "set"))
+    when, then = _mapping(rule, ("when",)), _mapping(rule, ("set",))
     for key, wanted in when.items():
         if problem := _path(key, (*SETTABLE, "method", "seed")):
             yield (*place, "when", key), problem

@@ -76,7 +76,7 @@ def spread(
     for data, (index, entry) in itertools.product(study.datasets, enumerate(study.methods)):
         budgets = entry.budgets if entry.budgets is not None else study.budgets
         for budget, place, row in itertools.product(budgets, itertools.product(*axes), rows):
-            base = {
+            base: dict[str, Any] = {
                 "method": entry.method,
                 "options": entry.options,
                 "label": entry.label or Path(entry.method).stem,
@@ -157,7 +157,7 @@ def idle(study: Study) -> list[int]:
     """Indices of the rules that match no trial."""
     seen: set[int] = set()
     free = study.model_copy(update={"rules": ()})
-    tried = [(study.seeds, lambda cell: ({},))]
+    tried: list[tuple[Sequence[int], Callable[[Cell], Sequence[Point]]]] = [(study.seeds, lambda cell: ({},))]
     if study.tuned:
         tried.append((study.tuning.seeds, lambda cell: points(study, study.methods[cell.entry]) or ({},)))
     for seeds, of in tried:

@@ -47,7 +47,7 @@ def load(
         found += faults.of_study(study)
     if not found and study is not None:
         found += faults.of_trials(study)
-    if found:
+    if found or study is None:
         shown = {f"{line_of(path, lines, place)}: {text}": line_of(path, lines, place) for place, text in found}
         raise UserError("\n".join(sorted(shown, key=lambda row: _number(shown[row]))))
     return study

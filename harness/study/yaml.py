@@ -67,13 +67,14 @@ def read(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Lines
 
 
 def _plain(node: Any, place: tuple, lines: Lines) -> Any:
+    marked: Any = node  # ruamel's nodes know their lines by `lc`
     if isinstance(node, Mapping):
         for key in node:
-            lines[(*place, key)] = node.lc.key(key)[0] + 1
+            lines[(*place, key)] = marked.lc.key(key)[0] + 1
         return {str(key): _plain(value, (*place, key), lines) for key, value in node.items()}
     if isinstance(node, list):
         for index in range(len(node)):
-            lines[(*place, index)] = node.lc.item(index)[0] + 1
+            lines[(*place, index)] = marked.lc.item(index)[0] + 1
         return [_plain(value, (*place, index), lines) for index, value in enumerate(node)]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -62,7 +62,7 @@ class Checkpoints:
             NewerSchema: written by a newer release.
         """
         Local(self.folder).collect(".")
-        faults = []
+        faults: list[str] = []
         for number in sorted(numbers(self.folder), reverse=True):
             place = self.folder / _name(number)
             try:
@@ -111,6 +111,16 @@ class Checkpoints:
             shutil.rmtree(self.folder, ignore_errors=True)
             with contextlib.suppress(OSError):
                 self.folder.parent.rmdir()  # only when it is empty
+
+
+class Keeps(Protocol):
+    """What a trial asks of that which keeps its state."""
+
+    def due(self, epoch_ends: bool) -> bool: ...
+
+    def load(self) -> Checkpoint | None: ...
+
+    def save(self, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bool: ...
 
 
 class Keeper:

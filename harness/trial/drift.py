@@ -121,7 +121,8 @@ def _hashes(left: list[Mapping[str, Any]], results: Store, study: str) -> list[s
     by_checkpoint = {_same(about["trial"]): about for about in saved.values()}
     declared = results.declaration(study)["trials"] if study in results.studies() else ()
     by_declaration = {_same(entry["trial"]): entry for entry in declared}
-    lines, kinds = [], {}
+    lines: list[str] = []
+    kinds: dict[str, list[str]] = {}
     for trial in left:
         if trial["id"] in saved:
             continue

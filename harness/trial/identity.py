@@ -8,7 +8,6 @@ Metrics that choose nothing are left out: they are computed from the ranks that 
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
 from pathlib import Path
 
 from harness import meaning, registry
@@ -29,7 +28,7 @@ CHOOSING = ("rank_k", "mean_ap")  # the metrics that `selection.py` and searches
 
 @functools.cache
 def files(
-    method: str, parts: Collection[str] = (), datasets: Collection[str] = (), losses: Collection[str] = ()
+    method: str, parts: tuple[str, ...] = (), datasets: tuple[str, ...] = (), losses: tuple[str, ...] = ()
 ) -> frozenset[Path]:
     """The files whose code decides a trial of a method built from `parts`, on these data sets, with these losses."""
     start = meaning.file_of(START)
@@ -41,6 +40,6 @@ def files(
 
 
 @functools.cache
-def code(method: str, parts: Collection[str] = (), datasets: Collection[str] = (), losses: Collection[str] = ()) -> str:
+def code(method: str, parts: tuple[str, ...] = (), datasets: tuple[str, ...] = (), losses: tuple[str, ...] = ()) -> str:
     """Hash of that code, 16 hex digits; comments, docstrings, layout and the place of files do not count."""
     return meaning.digest(files(method, parts, datasets, losses), tuple(EXEMPT))

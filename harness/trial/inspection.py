@@ -18,6 +18,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from harness.data.split import Split
 from harness.errors import EnvironmentFault, UserError
 from harness.evaluation import encode
 from harness.model.clip import Backbone
-from harness.store.store import Record
+from harness.trial import row as columns
 from harness.trial import splits
 from harness.trial.checkpoint import Checkpoint
 from harness.trial.stages import TrialRun
@@ -115,7 +116,7 @@ def inspect(
         about |= {"rank1": rank1, "queries": len(matched), "equal_ranks": equal, "gallery": len(image)}
         about |= {
             "choice_seed": seed,
-            "chosen_epoch": run.selected.epoch,
+            "chosen_epoch": run.chosen.epoch,
             "contains_images_of_the_data_set": True,
         }
         _json(beside / "about.json", about)
@@ -143,7 +144,7 @@ def train_again(
         "trained": int(row["trained"]),
         "hashes": {"code": row["code_hash"], "data": row["data_hash"], "backbone": row["backbone_hash"]},
     }
-    record = Record(trial={"id": row["id"]}, scores=[], history=[], queries=[])
+    record = columns.Growing({"id": row["id"]})
     run = TrialRun(resolved, data, record, report, lambda: False, _Nothing())
     run.go()
     home = [s for s in record.scores if (s["split"], s["direction"], s["metric"]) == ("test", "t2i", "R1")]
@@ -159,7 +160,8 @@ def choose(first: np.ndarray, split: Split, count: int, rng: np.random.Generator
     """Captions to look at, of different identities: right and wrong ones in turn, as far as there are both."""
     order = rng.permutation(len(first))
     sides = [[q for q in order if first[q] == 1], [q for q in order if first[q] > 1]]
-    taken, persons = [], set()
+    taken: list[int] = []
+    persons: set[int] = set()
     while len(taken) < count and any(sides):
         for side in sides:
             while side and (split.caption_person[side[0]] in persons):
@@ -229,7 +231,7 @@ def evidence(backbone: Backbone, image: Tensor, whole: Tensor, without: Tensor, 
     return ((whole - without) @ lost.T).unflatten(1, (rows, columns))
 
 
-def _evidence(run: TrialRun, part: splits.Part, chosen: np.ndarray) -> dict[str, np.ndarray]:
+def _evidence(run: TrialRun, part: splits.Part, chosen: np.ndarray) -> dict[str, Any]:
     """For caption k: `words_k` [words], `effect_k` [words] (what s loses without the word) and `map_k`."""
     found = {}
     for k, query in enumerate(chosen.tolist()):
@@ -239,14 +241,18 @@ def _evidence(run: TrialRun, part: splits.Part, chosen: np.ndarray) -> dict[str,
         text = encode.encode_texts(run.backbone, ids, bf16=run.loader.bf16)
         pixels = torch.from_numpy(np.array(part.images[[part.split.caption_image[query]]])).to(run.device)
         image = run.loader.normalise(pixels)[0]
-        whole = encode.encode(run.backbone.image, 1, lambda _, image=image: image[None], 1, run.loader.bf16)[0]
+        whole = encode.encode(run.backbone.image, 1, partial(_alone, image), 1, run.loader.bf16)[0]
         found[f"words_{k}"] = np.array(words)
         found[f"effect_{k}"] = ((text[0] - text[1:]) @ whole).cpu().numpy()
         found[f"map_{k}"] = evidence(run.backbone, image, text[0], text[1:], run.loader.bf16).cpu().numpy()
     return found
 
 
-def _features(image: Tensor, text: Tensor, split: Split, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _alone(image: Tensor, rows: slice) -> Tensor:
+    return image[None]
+
+
+def _features(image: Tensor, text: Tensor, split: Split, rng: np.random.Generator) -> dict[str, Any]:
     people = rng.choice(len(split.persons), min(PEOPLE, len(split.persons)), replace=False)
     rows, captions = (np.flatnonzero(np.isin(of, people)) for of in (split.image_person, split.caption_person))
     return {

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,8 @@ class Loader:
     def __init__(
         self, source: Source, recipe: Recipe, seed: int, device: torch.device, cache: Path | None = None
     ) -> None:
-        self.cache, self._digests = cache, {}
+        self.cache = cache
+        self._digests: dict[int, tuple[np.ndarray, str]] = {}
         self.recipe, self.seed, self.device = recipe, seed, device
         self.sizes, self.words = pixels(source), tokenizer(source)
         self.bf16 = recipe.bf16(device.type)
@@ -59,7 +61,7 @@ class Loader:
         """
         index = batch.index.to(self.device)
         image, text = self._fixed.get("image"), self._fixed.get("text")
-        images = self._augmented(batch, epoch) if image is None else image[self._owner[index]]
+        images = self._augmented(batch, epoch) if image is None or self._owner is None else image[self._owner[index]]
         ids, *masked = (text[index],) if text is not None else self._masked(batch, epoch)
         return images, *(part.to(self.device, non_blocking=True) for part in (ids, *masked[:1])), *masked[1:]
 
@@ -94,7 +96,7 @@ class Loader:
         """A function of an epoch and of the first batch wanted, and the batches in an epoch."""
         recipe = self.recipe
         settings = (recipe.batch, self.seed)
-        sampling = {"sampler": recipe.sampler, "instances": recipe.instances}
+        sampling: dict[str, Any] = {"sampler": recipe.sampler, "instances": recipe.instances}
         steps = len(batches.plan(part.split.caption_person, *settings, 0, **sampling))
         images = batches.shared(part.images)
         if self.device.type == "cuda" and images.nbytes <= SHARE * torch.cuda.mem_get_info(self.device)[0]:
@@ -154,7 +156,7 @@ class Loader:
         # Whatever decides a bit: weights, inputs, their normalisation, the code, and the arithmetic of this machine.
         weights = tower.state_dict()
         about = [
-            *(self._digests[id(inputs)][1], tower.name, str(tower.shape), type(tower.blocks[0].mlp.act).__name__),
+            *(self._digests[id(inputs)][1], tower.name, str(tower.shape), type(tower.block(0).mlp.act).__name__),
             *([name, _digest(value.detach().cpu().contiguous().numpy())] for name, value in weights.items()),
             *(self.sizes["mean"], self.sizes["std"], self.bf16, identity.code("zero_shot"), torch.__version__),
             *(provenance.hardware(str(self.device)), torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()),

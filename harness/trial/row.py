@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
@@ -16,6 +17,16 @@ from harness.errors import DataError
 from harness.evaluation import encode
 from harness.store.store import Record
 from harness.trial import splits
+
+
+@dataclass(frozen=True)
+class Growing(Record):
+    """A record that is written while its trial runs."""
+
+    trial: dict[str, Any]
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    queries: list[dict[str, Any]] = field(default_factory=list)
 
 
 def known(resolved: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,13 +66,13 @@ def known(resolved: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def val(measured: encode.Measured, watched: str) -> dict[str, float]:
+def val(measured: encode.Measured, watched: str) -> dict[str, float | None]:
     """What the history keeps of a look at val."""
     return {f"val_{m}": measured.values[m] for m in ("R1", "mAP")} if watched == "val" else {}
 
 
 def scores(
-    record: Record, dataset: str, split: str, choice: str, both: tuple[encode.Measured, encode.Measured]
+    record: Growing, dataset: str, split: str, choice: str, both: tuple[encode.Measured, encode.Measured]
 ) -> None:
     """Take both directions of one split into the record, and every query where the split is test."""
     for direction, measured in zip(("t2i", "i2t"), both, strict=True):

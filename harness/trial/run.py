@@ -10,7 +10,7 @@ from typing import Any
 from harness import memory
 from harness.errors import Preempted, UserError
 from harness.store.files.checksummed import NewerSchema
-from harness.store.store import Record, Store
+from harness.store.store import Store
 from harness.training.loop import Diverged
 from harness.trial import drift
 from harness.trial import row as columns
@@ -22,7 +22,7 @@ def run(
     resolved: Mapping[str, Any],
     store: str | Path,
     data: str | Path,
-    report: Callable[[dict], None] = lambda event: None,
+    report: Callable[[dict[str, Any]], None] = lambda event: None,
     stop: Callable[[], bool] = lambda: False,
     checkpoint_every: float = 600.0,
 ) -> str:
@@ -44,10 +44,11 @@ def run(
         drift.Drift: the checkpoint was made under other conditions; nothing is touched.
     """
     began = time.perf_counter()
-    store = Store(store)
-    record = Record(trial=columns.known(resolved), scores=[], history=[], queries=[])
-    row, error = record.trial, None
-    checkpoints = Checkpoints(store.local, resolved["id"])
+    results = Store(store)
+    record = columns.Growing(columns.known(resolved))
+    row = record.trial
+    error: tuple[str, Exception] | None = None
+    checkpoints = Checkpoints(results.local, resolved["id"])
     keeper = Keeper(checkpoints, checkpoint_every, lambda text: report({"event": "notice", "text": text}))
     trial = TrialRun(resolved, Path(data), record, report, stop, keeper)
     try:
@@ -62,12 +63,12 @@ def run(
     except Exception as fault:
         error = ("oom" if memory.exhausted(fault) else "failed", fault)
     if error:
-        status, fault = error
-        reason = " ".join(str(fault).split())[:500] or type(fault).__name__
-        kind = "" if isinstance(fault, UserError) else f"{type(fault).__name__}: "
-        if samples := getattr(fault, "samples", ()):
+        status, cause = error
+        reason = " ".join(str(cause).split())[:500] or type(cause).__name__
+        kind = "" if isinstance(cause, UserError) else f"{type(cause).__name__}: "
+        if samples := getattr(cause, "samples", ()):
             reason += f"; captions of its batch: {' '.join(map(str, samples))}"
-        record = Record(
+        record = columns.Growing(
             trial={
                 **columns.known(resolved),
                 **{"status": status, "reason": kind + reason, "resumes": trial.resumes},
@@ -77,10 +78,10 @@ def run(
         )
     record.trial["seconds_total"] = trial.before + time.perf_counter() - began
     try:
-        store.commit(record, resolved.get("claim"))
+        results.commit(record, resolved.get("claim"))
     except (KeyboardInterrupt, OSError):
         if not error:
             trial.save()
         raise
     checkpoints.remove()
-    return record.trial["status"]
+    return str(record.trial["status"])

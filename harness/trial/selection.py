@@ -26,7 +26,10 @@ class Selected:
     @property
     def merit(self) -> tuple[float, float]:
         """What chooses an epoch: Rank-1, then mAP; the earlier epoch wins a tie."""
-        return self.evaluation[0].values["R1"], self.evaluation[0].values["mAP"]
+        assert self.evaluation is not None  # only an epoch that was looked at is compared
+        rank1, mean = (self.evaluation[0].values[metric] for metric in ("R1", "mAP"))
+        assert rank1 is not None and mean is not None  # both are defined in every gallery
+        return rank1, mean
 
     def parts(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """JSON values and tensors, from which `whole` makes it again."""
@@ -49,11 +52,12 @@ class Selected:
         for name, value in tensors.items():
             group, _, rest = name.partition("/")
             groups[group][rest] = value
-        evaluation = None
+        evaluation: Evaluation | None = None
         if plain["evaluation"]:
             columns = [{name: value.numpy() for name, value in groups[n].items()} for n in ("0", "1")]
-            evaluation = tuple(
+            first, second = (
                 Measured(**one, ranks=own.pop("ranks"), records=own)
                 for one, own in zip(plain["evaluation"], columns, strict=True)
             )
+            evaluation = first, second
         return cls(plain["epoch"], groups["state"], evaluation)

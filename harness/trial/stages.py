@@ -18,13 +18,12 @@ from harness.errors import DataError, Preempted
 from harness.evaluation import cost
 from harness.model import half_precision
 from harness.model.weights import Source, load, shape
-from harness.store.store import Record
 from harness.training import heads
 from harness.training.loop import Training
 from harness.training.recipe import Recipe
 from harness.trial import drift, splits
 from harness.trial import row as columns
-from harness.trial.checkpoint import Keeper
+from harness.trial.checkpoint import Keeps
 from harness.trial.loader import Loader
 from harness.trial.selection import Evaluation, Selected
 
@@ -50,22 +49,23 @@ class TrialRun:
         self,
         resolved: Mapping[str, Any],
         data: Path,
-        record: Record,
-        report: Callable[[dict], None],
+        record: columns.Growing,
+        report: Callable[[dict[str, Any]], None],
         stop: Callable[[], bool],
-        keeper: Keeper,
+        keeper: Keeps,
     ) -> None:
         self.resolved, self.trial, self.data = resolved, resolved["trial"], data
         self.record, self.row, self.history = record, record.trial, record.history
         self.report, self.stop, self.keeper = report, stop, keeper
         self.recipe = Recipe(**self.trial["recipe"])
-        backbone = {k: tuple(v) if isinstance(v, list) else v for k, v in self.trial["backbone"].items()}
-        self.source, self.device = Source(**backbone), torch.device(self.trial["device"])
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in self.trial["backbone"].items()}
+        self.source, self.device = Source(**given), torch.device(self.trial["device"])
         self.watched = "test" if self.trial["selection"] == "test-oracle" else "val"
         self.selected: Selected | None = None
-        self.training: Training | None = None
+        self._training: Training | None = None
         self.ready, self.trained = False, False  # until it is prepared; until all steps are taken
-        self.watch, self.evaluating, self.peak = cost.Stopwatch([]), 0.0, None
+        self.watch, self.evaluating = cost.Stopwatch([]), 0.0
+        self.peak: int | None = None
         self.resumes, self.began, self.before = 0, time.perf_counter(), 0.0  # before: s of runs that were left
         self.start, self.training_before = self.began, 0.0
 
@@ -106,14 +106,13 @@ class TrialRun:
         counted = sum(p.numel() for module in modules for p in trainable(module).values())
         if counted != self.resolved["trained"]:
             raise RuntimeError(f"{counted} trained parameters, but the closed form says {self.resolved['trained']}")
-
         self.loader = Loader(self.source, self.recipe, seed, self.device, self.data / ".cache" / "features")
         self.batches, steps = self.loader.batches(self.part)
         row["truncated"] = self.part.truncated
         row["adapter_bytes"] = cost.saved_bytes(self.backbone) if counted else 0
         row["flops_forward"], row["flops_backward"] = cost.flops(self.backbone, *self.loader.sample(self.part))
         self.loader.share(self.backbone, self.part)
-        self.training = Training(self.backbone, self.recipe, steps, extra, seed)
+        self._training = Training(self.backbone, self.recipe, steps, extra, seed)
         self._enter()
         row["resumes"] = self.resumes
         self.ready = True
@@ -162,13 +161,25 @@ class TrialRun:
             self.save()
 
     @property
+    def training(self) -> Training:
+        """There is one from `_prepare` on."""
+        assert self._training is not None
+        return self._training
+
+    @property
+    def chosen(self) -> Selected:
+        """The epoch that was chosen; there is one from `_train` on."""
+        assert self.selected is not None
+        return self.selected
+
+    @property
     def history_epoch(self) -> int:
         """The last epoch in the history."""
         return self.history[-1]["epoch"] if self.history else 0
 
     def _end_of_epoch(self) -> None:
         training, recipe, epoch = self.training, self.recipe, self.training.epoch
-        line = {
+        line: dict[str, Any] = {
             "epoch": epoch,
             "step": training.done,
             "lr": training.rate,
@@ -188,21 +199,16 @@ class TrialRun:
         """Measure what was chosen."""
         trial, row, home = self.trial, self.row, self.trial["dataset"]
         row |= {"steps": self.training.done, "seconds_train": sum(self.watch.steps), "seconds_data": self.watch.waited}
-        row |= {"step_seconds": self.watch.step, "chosen_epoch": self.selected.epoch, **self.memory}
-        restore(self.backbone, self.selected.state)
+        row |= {"step_seconds": self.watch.step, "chosen_epoch": self.chosen.epoch, **self.memory}
+        restore(self.backbone, self.chosen.state)
         cost.reset_peak(self.device)
-        choice, evaluation = CHOICE[trial["selection"]], self.selected.evaluation
+        choice, evaluation = CHOICE[trial["selection"]], self.chosen.evaluation
         if self.watched == "val" and evaluation:
             columns.scores(self.record, home["dataset"], "val", choice, evaluation)
         if trial.get("phase") != "tuning":
             self._ask()
-            columns.scores(
-                self.record,
-                home["dataset"],
-                "test",
-                choice,
-                evaluation if self.watched == "test" else self._evaluate("test"),
-            )
+            last = evaluation if self.watched == "test" and evaluation else self._evaluate("test")
+            columns.scores(self.record, home["dataset"], "test", choice, last)
             for other in (other for other in trial["evaluate_on"] if tested(other) != tested(home)):
                 self._ask()
                 columns.scores(self.record, other["dataset"], "test", choice, self._evaluate("test", other))
@@ -214,7 +220,7 @@ class TrialRun:
     @property
     def memory(self) -> dict[str, float | None]:
         """Peak and energy while training, and pairs per forward pass at last."""
-        if self.training is None or not self.recipe.epochs:
+        if self._training is None or not self.recipe.epochs:
             return {}
         micro = min(self.training.stepper.micro or self.recipe.batch, self.recipe.batch)
         return {"peak_memory_train": self.highest, "micro_batch": micro}
@@ -239,10 +245,10 @@ class TrialRun:
 
     def save(self) -> bool:
         """Keep the state; False where there is nothing to keep, or it cannot be kept."""
-        training = self.training
-        if not self.ready or not training.done or not (training.whole or self.trained):
+        training = self._training
+        if training is None or not self.ready or not training.done or not (training.whole or self.trained):
             return False
-        about = {
+        about: dict[str, Any] = {
             "trial": self.trial,
             "hashes": self.resolved["hashes"],
             "environment": drift.environment(self.trial["device"]),

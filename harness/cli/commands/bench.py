@@ -40,17 +40,18 @@ def command(
     if device == "cuda" and not torch.cuda.is_available():
         raise EnvironmentFault("no CUDA device is available", "--device", "cpu")
     torch.set_num_threads(threads)
-    place, rows, say = torch.device(device), [], (lambda text: None) if as_json else click.echo
+    place, say = torch.device(device), (lambda text: None) if as_json else click.echo
+    rows: list[steps.Row | ratios.Row] = []
     say(f"load {_load()}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}")
     if scaling:
         asked = {"precision": precision, "checkpointing": checkpointing, "micro_batch": micro, "eps": 1e-3}
         source = ratios.source(backbone)
         say(f"{'method':12} {'batch':>6} {'micro':>6} {'s/step':>8} {'GFLOP':>9} {'of rate':>8} {'memory':>9}")
-        for row in steps.steps(source, method, batch, recipe(asked), place, 1 if quick else runs):
-            rows.append(row)
-            size = "-" if row.memory is None else f"{row.memory / 2**20:,.0f} MiB"
-            numbers = f"{row.seconds:8.3g} {row.flops / 1e9:9.1f} {row.share:8.0%} {size:>9}"
-            say(f"{row.method:12} {row.batch:6} {row.micro:6} {numbers}")
+        for step in steps.steps(source, method, batch, recipe(asked), place, 1 if quick else runs):
+            rows.append(step)
+            size = "-" if step.memory is None else f"{step.memory / 2**20:,.0f} MiB"
+            numbers = f"{step.seconds:8.3g} {step.flops / 1e9:9.1f} {step.share:8.0%} {size:>9}"
+            say(f"{step.method:12} {step.batch:6} {step.micro:6} {numbers}")
     else:
         for case in ratios.cases(place, backbone, batch[0], quick, full):
             if only and only not in case.name:
@@ -59,7 +60,7 @@ def command(
             numbers = f"naive {row.naive:.3g} s, fast {row.fast:.3g} s, ratio {row.ratio:.2f}"
             say(f"{row.case}\n  {numbers}{_wall(row, device)}{_memory(row)}")
     if as_json:
-        shared.say_json([vars(row) for row in rows])
+        shared.say_json([vars(each) for each in rows])
         return
     kind = "wall" if device == "cuda" else "CPU"
     what = "" if scaling else "; ratio naive / fast"

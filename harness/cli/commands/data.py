@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -89,7 +90,7 @@ def check(name, root, decode, against, near, data, settings, as_json) -> None:
     else:
         for section, what, value in report.rows():
             head = f"{section:<8} {what:<13} "
-            form = {"break_long_words": False, "break_on_hyphens": False}  # of paths
+            form: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}  # of paths
             click.echo(textwrap.fill(value, 80, initial_indent=head, subsequent_indent=" " * len(head), **form))
     if not report.usable:
         first = next(finding for finding in report.findings if finding.level == "error")
@@ -118,7 +119,8 @@ def pack(name, root, backbone, image, workers, data, settings, as_json) -> None:
     found, options = _place(registry.find("datasets", name), data, settings)
     place = Path(root) if root else found
     splits = data_splits.splits({"dataset": name, "options": {**options, "root": str(place)}}, data)
-    cache, rows = Path(data) / ".cache" / "images", []
+    cache = Path(data) / ".cache" / "images"
+    rows: list[dict[str, Any]] = []
     for part, split in splits.items():
         began, decoded = time.perf_counter(), packing.Decoded()
         with _bar(part) as step:

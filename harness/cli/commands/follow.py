@@ -38,7 +38,8 @@ class _Lines:
     """For a file: a line whenever something changed, no control codes."""
 
     def __init__(self) -> None:
-        self._before, self._failed = None, 0
+        self._before: object = None
+        self._failed = 0
 
     def __enter__(self) -> _Lines:
         return self

@@ -56,7 +56,7 @@ def command(study, ident, method, budget, dataset, seed, queries, choice_seed, p
 
     from harness.trial import inspection
 
-    place = inspection.inspect(row, ranks, rank1, Path(data), Store(store).root, queries, choice_seed, tell)
+    place = inspection.inspect(row, ranks, rank1, Path(data), Store(store).local, queries, choice_seed, tell)
     paths = inspected.draw_all(inspected.load(place), place / "figures", preset)
     if as_json:
         shared.say_json({"study": name, "trial": row["id"], "folder": str(place), "paths": [str(p) for p in paths]})

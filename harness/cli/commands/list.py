@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from harness import registry
@@ -23,6 +25,7 @@ def command(kind, store, as_json) -> None:
     """
     if kind not in KINDS:
         raise UserError(f"nothing to list for '{kind}'", expected=", ".join(KINDS), nearest=nearest(kind, KINDS))
+    rows: list[dict[str, Any]]
     if kind in registry.PACKAGES:
         rows = [{"name": name, "summary": registry.summary(kind, name)} for name in registry.names(kind)]
     elif kind == "studies":

@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.errors import EnvironmentFault
 
@@ -125,7 +126,7 @@ def fit(shared: Sequence[str]) -> None:
         )
 
 
-def _describe(probes: Sequence[str]) -> dict[str, object]:
+def _describe(probes: Sequence[str]) -> dict[str, Any]:
     from harness.execution.ray import cluster
 
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.execution.outcome import Ledger
 from harness.execution.ray import loggers, worker
@@ -30,7 +30,7 @@ def run(
     flag: Flag,
     pruner: Pruner | None,
     interrupter: Interrupter,
-    trackers: Sequence[object] = (),
+    trackers: Sequence[Any] = (),
     share: float | str | None = None,
 ) -> None:
     """Run trials, once Ray is up; after a stop was asked for, until none is under way."""
@@ -49,6 +49,9 @@ def run(
 
     # Tune pickles its callbacks and scheduler by value and a terminal cannot be pickled: what they need are attributes.
     class Listener(tune.Callback):
+        ledger: Ledger
+        watch: Watch
+
         def __getstate__(self):
             return {}
 
@@ -63,6 +66,9 @@ def run(
             self.watch.beat(trials)
 
     class Stopped(tune.Stopper):
+        ledger: Ledger
+        flag: Flag
+
         def __getstate__(self):
             return {}
 
@@ -73,6 +79,9 @@ def run(
             return self.flag.raised and not self.ledger.running
 
     class Scheduler(FIFOScheduler):
+        ledger: Ledger
+        pruner: Pruner | None
+
         def __getstate__(self):
             return {}
 
@@ -110,10 +119,11 @@ def run(
     )
     with watch:
         results = tuner.fit()
-    for result in results:
+    for result in (results[index] for index in range(len(results))):
         if result.error is not None:
             reason = f"its worker died {RETRIES + 1} times: {first_line(result.error)}"
-            ledger.tell({"event": "lost", "trial": result.config["trial"]["id"], "reason": reason})
+            config: Any = result.config
+            ledger.tell({"event": "lost", "trial": config["trial"]["id"], "reason": reason})
 
 
 def _about(resolved: dict) -> dict:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
+from typing import Any
 
 from harness.execution.ray.environment import prepare
 
@@ -27,10 +28,11 @@ class Pruner:
     ) -> None:
         if grace < 1 or factor <= 1:
             raise ValueError(f"grace {grace} and factor {factor}: expected at least 1, and more than 1")
-        self.grace, self.factor, self._brackets = grace, factor, {}
+        self.grace, self.factor = grace, factor
+        self._brackets: dict[tuple[str, int], Any] = {}
         self._group = {t["id"]: groups[t["id"]] if groups else _group(t["trial"]) for t in todo}
 
-    def behind(self, event: Mapping[str, object]) -> bool:
+    def behind(self, event: Mapping[str, Any]) -> bool:
         """Whether the trial of an "epoch" event is to be given up."""
         epoch, last, value = (event.get(name) for name in ("epoch", "epochs", "val_R1"))
         if value is None or epoch is None or last is None or epoch >= last or last - 1 < self.grace:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from harness import parallel
 from harness.errors import EnvironmentFault
@@ -108,6 +109,7 @@ class Session:
         elif self._error is not None:
             problem = f"Ray did not start: {first_line(self._error)}"
         else:
+            assert self.workers is not None  # counted by `_start`
             return self.workers
         raise EnvironmentFault(problem, expected=way_out, kept="all results")
 
@@ -146,7 +148,7 @@ class Session:
         import ray
 
         if not (joined := ray.is_initialized()):
-            quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+            quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
             ray.init(**quiet, **(self._joining() if self.address else self._own()))
             if not self.address:
                 self._guard.start()

@@ -73,7 +73,7 @@ class Interrupter:
 
     def now(self) -> None:
         """Interrupt the main thread; callable from any thread."""
-        if self.able:
+        if self.able and self._main.ident is not None:
             self.due = True
             signal.pthread_kill(self._main.ident, signal.SIGINT)
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from harness.execution.outcome import Ledger
 from harness.execution.ray.stop import Interrupter
@@ -48,7 +49,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._over.set()
 
-    def beat(self, trials: Sequence[object]) -> None:
+    def beat(self, trials: Sequence[Any]) -> None:
         """Called in the waiting thread many times a minute."""
         now = time.monotonic()
         if self._ledger.running or all(trial.is_finished() for trial in trials):
