@@ -71,7 +71,7 @@ def _bits(column: pd.Series) -> list:
     if column.dtype.kind == "f":
         values = column.to_numpy()
         return values.view(f"u{values.dtype.itemsize}").tolist()
-    return [None if value is None or value != value else value for value in column.tolist()]
+    return [None if value is None or value is pd.NA or value != value else value for value in column.tolist()]
 
 
 if __name__ == "__main__":
