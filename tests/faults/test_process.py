@@ -34,7 +34,7 @@ def test_memory_that_runs_out_is_marked_and_not_tried_again_by_itself(call, stud
     with monkeypatch.context() as context:
         context.setattr(stages.TrialRun, "_train", full)
         code, out, _ = call("run", study(), *SERIAL)
-        assert code == 0 and "finished: 1 oom" in out
+        assert code == 6 and "finished: 1 oom" in out
         assert "0 to run, 1 already done" in call("run", study(), *SERIAL)[1]
     code, out, _ = call("run", study(), *SERIAL, "--retry-failed")
     assert code == 0 and "finished: 1 ok" in out

@@ -65,7 +65,7 @@ def test_a_newer_schema_is_refused_and_an_older_one_is_filled_up(store, monkeypa
     store.commit(record("aaaa"))
     assert not store.read("one").missing
     monkeypatch.setattr(schema, "VERSION", 2)
-    with pytest.raises(DataError, match=r"newer release of upbench \(schema 2\)"):
+    with pytest.raises(DataError, match=r"newer release of upbench \(schema 3\)"):
         store.read("one")
     store.set_aside("aaaa")
     fields = schema.SCHEMAS["history"]

@@ -51,7 +51,7 @@ def test_methods_depend_on_their_siblings_and_parts(monkeypatch):
 
 def test_the_metrics_that_choose_are_those_that_selection_reads():
     text = (meaning.ROOT / "harness" / "trial" / "selection.py").read_text()
-    read = set(re.findall(r'values\["(\w+)"\]', text))
+    read = set(re.findall(r'"(\w+)"', re.search(r"values\[metric\] for metric in \((.*?)\)", text)[1]))
     ranks = rank_positives(torch.eye(12), torch.eye(12), np.arange(12), np.arange(12))
     given = {m for name in identity.CHOOSING for m in registry.find("metrics", name).measure(ranks)}
     assert read == {"R1", "mAP"} <= given
