@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -18,13 +17,11 @@ import torch
 
 from harness import provenance
 from harness.errors import UserError
+from harness.store import releases
 from harness.store.store import Store
 from harness.trial import checkpoint
 
 PACKAGES = ("python", "torch", "open_clip_torch", "numpy", "pillow")  # whose arithmetic or decoding a training meets
-
-
-RELEASES = ("torch", "pillow")  # under whose minor releases rows are not mixed unasked
 
 
 class Drift(UserError):
@@ -92,10 +89,9 @@ def _releases(done: Collection[str], results: Store, study: str, accept: bool) -
     """
     here, rows = provenance.versions(), results.measured(done, ("trials",))["trials"]
     found = []
-    for package in RELEASES:
-        known = [json.loads(text).get(package) for text in rows["versions"].dropna()]
-        seen = Counter(minor(version) for version in known if version)
-        others = {release: n for release, n in seen.items() if package in here and release != minor(here[package])}
+    for package, seen in releases.counts(rows).items():
+        own = releases.minor(here[package]) if package in here else None
+        others = {release: n for release, n in seen.items() if own and release != own}
         found += [(package, release, n) for release, n in sorted(others.items())]
     told = [
         f"{n} of the committed trials of {study} were measured with {package} {release}, here is {here[package]}"
@@ -108,11 +104,6 @@ def _releases(done: Collection[str], results: Store, study: str, accept: bool) -
             kept="all rows",
         )
     return told
-
-
-def minor(version: str) -> str:
-    """The first two numbers of a version: 2.15 of 2.15.1+cpu."""
-    return ".".join(version.split("+")[0].split(".")[:2])
 
 
 def _hashes(left: list[Mapping[str, Any]], results: Store, study: str) -> list[str]:

@@ -12,7 +12,7 @@ PLANTED = [
     (
         "releases",
         f"{DRIFT}::test_another_patch_of_a_release_is_no_drift",
-        "harness/trial/drift.py",
+        "harness/store/releases.py",
         'split("+")[0].split(".")[:2]',
         'split("+")[0].split(".")[:3]',
     ),

@@ -8,6 +8,7 @@ import torch
 from harness import provenance
 from harness.cli import main
 from harness.errors import Preempted
+from harness.store import releases
 from harness.store.store import Record, Store
 from harness.study.grid import trials as trials_of
 from harness.study.reading import load
@@ -200,6 +201,6 @@ def test_a_study_is_not_continued_under_another_minor_release_unasked(store):
 def test_another_patch_of_a_release_is_no_drift(store):
     old, new = trial(), trial("bbbb", seed=1)
     declare(store, old, new)
-    commit(store, old, torch=drift.minor(HERE) + ".99", pillow=provenance.versions()["pillow"])
+    commit(store, old, torch=releases.minor(HERE) + ".99", pillow=provenance.versions()["pillow"])
     assert drift.report([old, new], store, "s") == []
-    assert drift.minor("2.15.1+cpu") == "2.15"
+    assert releases.minor("2.15.1+cpu") == "2.15"
