@@ -1,9 +1,11 @@
-"""Environment variables that must be set before ray is imported."""
+"""Environment variables that ray reads when it is imported, and how one that is imported already reads them again."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import sys
 from collections.abc import Callable
 
 # Niceness: Ray's default of 15 starves trials beside any other job.
@@ -26,7 +28,7 @@ def prepare(threads: int | None = None) -> None:
 
 
 # For a Ray of our own: only who has the token is served, and only on the loopback address. The name of the second is
-# that of its use on other systems. One token per process, since Ray reads it once; it is in no file.
+# that of its use on other systems. One token per process; it is in no file.
 PRIVATE = {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
@@ -38,11 +40,25 @@ def private() -> Callable[[], None]:
     """Close a Ray of our own to others, whatever the user has set; gives what sets the variables back."""
     before = {name: os.environ.get(name) for name in PRIVATE}
     os.environ.update(PRIVATE)
+    read_again()
 
     def back() -> None:
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+        read_again()
 
     return back
+
+
+def read_again() -> None:
+    """Have a ray that is imported already take its settings from the environment once more.
+
+    Otherwise whoever imports ray before us has a driver without a token, and the Ray begun for it answers nothing.
+    """
+    if core := sys.modules.get("ray._raylet"):
+        # Neither name is promised by Ray; a release without them keeps what it read.
+        with contextlib.suppress(AttributeError):
+            core.Config.initialize("")
+            core.AuthenticationTokenLoader.instance().reset_cache()

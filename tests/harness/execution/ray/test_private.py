@@ -10,6 +10,7 @@ import pytest
 
 from tests.campaigns import rayparts
 
+ROOT = Path(__file__).parents[4]
 ALONE = """
 import os, subprocess, sys
 import psutil
@@ -31,10 +32,24 @@ session.close()
 """
 
 
+IMPORTED = """
+import ray
+from harness.execution.ray.session import Session
+for _ in range(2):
+    session = Session(1)
+    print(session.wait())
+    session.close()
+"""
+
+
+def test_a_ray_imported_before_ours_has_its_token_too():
+    done = subprocess.run([sys.executable, "-c", IMPORTED], cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert done.stdout.split() == ["1", "1"], done.stdout + done.stderr
+
+
 @pytest.mark.slow
 def test_no_stranger_reaches_a_ray_of_our_own():
-    root = Path(__file__).parents[4]
-    done = subprocess.run([sys.executable, "-c", ALONE], cwd=root, capture_output=True, text=True, timeout=200)
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.stdout.split() == ["1", "0"], done.stdout + done.stderr
 
 
