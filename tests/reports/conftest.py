@@ -220,6 +220,23 @@ def making():
 
 
 @pytest.fixture(scope="session")
+def recomputed(results, tmp_path_factory):
+    """For a table or figure, by name: a study that it applies to, and the same read from Parquet by the slow script."""
+    from tests.reports.made import SPECIAL, stored, study_of
+
+    made = {}
+
+    def of(name: str):
+        kind = name if name in SPECIAL else ""
+        if kind not in made:
+            study = study_of(name, results, make)
+            made[kind] = study, stored(study, tmp_path_factory.mktemp("recomputed"))
+        return made[kind]
+
+    return of
+
+
+@pytest.fixture(scope="session")
 def inspection(tmp_path_factory):
     """What `upbench inspect` leaves, made by hand: two captions, six images, three identities; read only."""
     from PIL import Image
