@@ -21,11 +21,12 @@ import numpy as np
 import torch
 
 from harness import memory, provenance, registry
+from harness.adaptation import carried
 from harness.adaptation.method import make, trainable
 from harness.data.split import Split
 from harness.evaluation import cost, encode
 from harness.model.tokenizer import tokenizer
-from harness.model.weights import Source, lacking, load, pixels, random, shape
+from harness.model.weights import Source, lacking, pixels, random, shape
 from harness.training import heads
 from harness.training.loop import Training
 from harness.training.recipe import Recipe
@@ -98,7 +99,7 @@ def _measure(row: Mapping[str, Any], data: str | Path) -> Probe:
     split = splits.splits(trial["dataset"], data)["train"]
     try:
         began = time.perf_counter()
-        backbone = random(shape(source)) if lacking(source) else load(source)
+        backbone = random(shape(source)) if lacking(source) else carried.load(source)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             make(registry.find("methods", trial["method"]), trial["options"]).attach(backbone)

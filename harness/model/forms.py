@@ -1,7 +1,8 @@
 """What a file of weights is, told by its content: OpenAI's, open_clip's, Hugging Face's, IRRA's and its descendants'.
 
-Whatever the form, the towers come out in OpenAI's names (`names.py`). What is no part of them is told with its number
-of parameters, and how the activation is known is told too: a file that does not say leaves it open.
+Whatever the form, the towers come out in OpenAI's names (`names.py`), and a method that the file was trained with in
+ours (`trained.py`). What is no part of them is told with its number of parameters, and how the activation is known is
+told too: a file that does not say leaves it open.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from harness.model.names import ours
+from harness.model.trained import Trained, up_person
 
 CONTAINERS = ("state_dict", "model", "model_state_dict", "net")  # what training scripts put the weights under
 BESIDE = ("logit_scale", "input_resolution", "context_length", "vocab_size", "attn_mask")  # no weights of a tower
@@ -43,11 +45,12 @@ TOWER = {
 }
 LAYER = re.compile(r"(vision|text)_model\.encoder\.layers\.(\d+)\.(.+)")
 
+UP_PERSON = "UP-Person"
 # A part of a name beside `base_model.*` -> whose file it is; all were trained from OpenAI's weights.
 FAMILY = {
-    "LORA_learner": "UP-Person",
-    "prefix_learner": "UP-Person",
-    "adapter_ln": "UP-Person",
+    "LORA_learner": UP_PERSON,
+    "prefix_learner": UP_PERSON,
+    "adapter_ln": UP_PERSON,
     "visul_emb_layer": "RDE",
     "texual_emb_layer": "RDE",
     "cross_modal_transformer": "IRRA",
@@ -65,6 +68,7 @@ class Form:
         quick_gelu: Whether the activation is QuickGELU; None where the file does not tell.
         known_by: How the activation is known; empty where it is not.
         left_out: Parameters that are no part of the towers, by the beginning of their names.
+        method: The method that the file was trained with and its parameters, where it holds one.
     """
 
     origin: str
@@ -72,11 +76,12 @@ class Form:
     quick_gelu: bool | None
     known_by: str
     left_out: dict[str, int] = field(default_factory=dict)
+    method: Trained | None = None
 
     @property
     def used(self) -> int:
-        """Parameters of the towers."""
-        return sum(value.numel() for value in self.state.values())
+        """Parameters of the towers and of the method."""
+        return sum(value.numel() for value in self.state.values()) + (self.method.parameters if self.method else 0)
 
 
 def recognise(read: Mapping[str, Any], config: Mapping[str, Any] | None = None) -> Form:
@@ -91,8 +96,10 @@ def recognise(read: Mapping[str, Any], config: Mapping[str, Any] | None = None) 
         return Form("Hugging Face", found, quick, "" if quick is None else f"hidden_act {activation}", dict(left))
     if any(name.startswith("base_model.") for name in state):
         family = next((whose for part, whose in FAMILY.items() if any(part in name for name in state)), "IRRA's family")
-        found = _towers(_within("base_model.", state, left), left)
-        return Form(family, found, True, f"{family} was trained from OpenAI's weights", dict(left))
+        method, taken = up_person(state) if family == UP_PERSON else (None, set())
+        rest = {name: value for name, value in state.items() if name not in taken}
+        found = _towers(_within("base_model.", rest, left), left)
+        return Form(family, found, True, f"{family} was trained from OpenAI's weights", dict(left), method)
     if any(name.startswith("clip.") for name in state):
         return Form("a training script", _towers(_within("clip.", state, left), left), None, "", dict(left))
     if "input_resolution" in state:

@@ -1,4 +1,4 @@
-"""A state dict in open_clip's or OpenAI's naming as towers, its position table brought to the wanted grid."""
+"""Towers from a state dict in open_clip's or OpenAI's naming, brought to the wanted grid, or from a random start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.errors import UserError
 from harness.model.clip import Backbone, Shape
@@ -52,3 +52,23 @@ def resize_position(table: Tensor, old: tuple[int, int], new: tuple[int, int], r
     bicubic = resize == "bicubic"
     grid = F.interpolate(grid, new, mode=resize, align_corners=False, antialias=bicubic)
     return torch.cat([table[:1], grid.flatten(2)[0].T])
+
+
+def random(sizes: Shape, seed: int = 0) -> Backbone:
+    """A frozen backbone with CLIP's random initialisation (Radford et al. 2021, released code)."""
+    generator = torch.Generator().manual_seed(seed)
+    backbone = Backbone(sizes)
+    for tower in backbone.towers:
+        width, layers = tower.shape.width, tower.shape.layers
+        inner, outer = width**-0.5, width**-0.5 * (2 * layers) ** -0.5
+        for name, parameter in tower.named_parameters():
+            last = name.rsplit(".", 2)[-2:]
+            if "ln" in name:
+                nn.init.constant_(parameter, 1.0 if last[-1] == "weight" else 0.0)
+            elif last[-1] == "bias":
+                nn.init.zeros_(parameter)
+            else:
+                known = {"out": outer, "fc2": outer, "fc1": (2 * width) ** -0.5, "embedding": 0.02}
+                std = known.get(last[0], 0.01 if tower.causal and name == "position" else inner)
+                nn.init.normal_(parameter, std=std, generator=generator)
+    return backbone.requires_grad_(False).eval()

@@ -8,57 +8,34 @@ open_clip, which takes seconds. A trial fetches nothing; `python -m harness.mode
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness.errors import EnvironmentFault, UserError, nearest
-from harness.model import weight_files
+from harness.model import exported, weight_files
 from harness.model.clip import Backbone, Shape, TowerShape
-from harness.model.state_dict import from_state
+from harness.model.source import SHIPPED, Source, folder_of, from_json
+from harness.model.state_dict import from_state, random
 
-SHIPPED = Path(__file__).parents[1] / "backbones"
 FILE = "open_clip_model.safetensors"  # of a folder in open_clip's layout
 OPENAI_MEAN, OPENAI_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where a backbone comes from and how it is read.
-
-    Attributes:
-        name: A shipped folder (`tiny`), an open_clip model name (`ViT-B-16`), or the path of a folder in open_clip's
-            `local-dir` layout.
-        pretrained: open_clip's tag, the path of a checkpoint or folder in one of the forms of `forms.py`, or None for
-            the folder's weights or a random start.
-        image: (height, width) in pixels; None for the model's own size.
-        resize: How the position embedding is brought to `image`: `bilinear` (UP-Person) or `bicubic` (open_clip,
-            with antialiasing).
-        activation: `auto`, `gelu` or `quick_gelu`; auto asks the model, the tag and the checkpoint, and refuses a file
-            that does not tell: with the wrong one features differ and nothing else shows it.
-        trained_at: (height, width) in pixels of the position table; None reads it off the table's length.
-    """
-
-    name: str = "ViT-B-16"
-    pretrained: str | None = None
-    image: tuple[int, int] | None = None
-    resize: str = "bilinear"
-    activation: str = "auto"
-    trained_at: tuple[int, int] | None = None
-
-
-def folder_of(name: str) -> Path | None:
-    for folder in (SHIPPED / name, Path(name)):
-        if (folder / "open_clip_config.json").is_file():
-            return folder
-    return None
+def frozen(source: Source) -> Source | None:
+    """The backbone that the method in an exported folder was trained on; None for any other source."""
+    said = None if source.pretrained else exported.about(folder_of(source.name))
+    if said is None or "backbone" not in said:
+        return None
+    own = from_json(said["backbone"])
+    return replace(own, image=source.image or own.image)
 
 
 @functools.lru_cache(maxsize=16)
@@ -167,6 +144,15 @@ def pixels(source: Source) -> dict[str, tuple]:
 
 def load(source: Source, seed: int = 0) -> Backbone:
     """A frozen backbone with the weights of `source`; `seed` acts on random initialisation only."""
+    if (own := frozen(source)) is not None:
+        said = exported.about(folder_of(source.name)) or {}
+        if said.get("hash") != identity(own):
+            raise EnvironmentFault(
+                f"the weights of {own.pretrained or own.name} are not those that {source.name} was trained on",
+                "backbone.name",
+                f"weights with the hash {said.get('hash')}",
+            )
+        return load(own, seed)
     sizes = shape(source)
     path = _file(source)
     if path is None:
@@ -202,28 +188,10 @@ def _grid(source: Source, sizes: Shape, weights: Mapping[str, Tensor]) -> tuple[
     return found or sizes.image.grid
 
 
-def random(sizes: Shape, seed: int = 0) -> Backbone:
-    """A frozen backbone with CLIP's random initialisation (Radford et al. 2021, released code)."""
-    generator = torch.Generator().manual_seed(seed)
-    backbone = Backbone(sizes)
-    for tower in backbone.towers:
-        width, layers = tower.shape.width, tower.shape.layers
-        inner, outer = width**-0.5, width**-0.5 * (2 * layers) ** -0.5
-        for name, parameter in tower.named_parameters():
-            last = name.rsplit(".", 2)[-2:]
-            if "ln" in name:
-                nn.init.constant_(parameter, 1.0 if last[-1] == "weight" else 0.0)
-            elif last[-1] == "bias":
-                nn.init.zeros_(parameter)
-            else:
-                known = {"out": outer, "fc2": outer, "fc1": (2 * width) ** -0.5, "embedding": 0.02}
-                std = known.get(last[0], 0.01 if tower.causal and name == "position" else inner)
-                nn.init.normal_(parameter, std=std, generator=generator)
-    return backbone.requires_grad_(False).eval()
-
-
 def lacking(source: Source) -> EnvironmentFault | None:
     """What to say when the weights of `source` are not on this machine; None when they are, or when none are needed."""
+    if (own := frozen(source)) is not None:
+        return lacking(own)
     if _file(source) is not None:
         return None
     if not source.pretrained:
@@ -267,7 +235,9 @@ def _file(source: Source) -> Path | None:
         path = Path(source.pretrained)
         return path if path.exists() else weight_files.find(_tag(source))
     folder = folder_of(source.name)
-    return folder / FILE if folder and (folder / FILE).is_file() else None
+    return (
+        next((folder / name for name in (FILE, exported.MERGED) if (folder / name).is_file()), None) if folder else None
+    )
 
 
 @functools.lru_cache(maxsize=16)
@@ -283,6 +253,10 @@ def identity(source: Source) -> str:
 
     A tag names published weights, so it stands for them whether they are on this machine or not, and wherever they lie.
     """
+    folder = None if source.pretrained else folder_of(source.name)
+    if folder is not None and exported.about(folder):
+        own = frozen(source)
+        return hashlib.sha256(f"{exported.digest(folder)}{identity(own) if own else ''}".encode()).hexdigest()[:16]
     path = Path(source.pretrained) if source.pretrained else _file(source)
     if path is not None and path.exists():
         return weight_files.digest(path)[:16]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from harness import registry
-from harness.adaptation import budget
+from harness.adaptation import budget, carried
 from harness.adaptation.method import make, written_out
 from harness.errors import UserError
 from harness.model.clip import Shape
@@ -70,8 +70,10 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
     """Solve the budget, write every default out, and name the trial by what decides its result."""
     source = Source(**dict(trial.backbone))
     method = make(registry.find("methods", trial.method), trial.options)
+    sizes, trained_before = shape(source), carried.of(source)
+    carried.refuse(source, trained_before, Path(trial.method).stem, method, sizes)
     target = budget.parse(trial.budget) if trial.budget and method.turns else None
-    solution = budget.solve(method, shape(source), target, trial.recipe.batch)
+    solution = budget.solve(method, sizes, target, trial.recipe.batch)
     document = trial.as_dict()
     document["options"] = written_out(solution.method)
     document["budget"] = trial.budget if target else None
@@ -80,12 +82,13 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
         document["device"] = "cuda" if torch.cuda.is_available() else "cpu"
     if not solution.trained:
         document |= {"seed": 0, "recipe": Recipe(name="none", epochs=0).model_dump(mode="json")}
-    extra = _heads(document, shape(source), data)
+    extra = _heads(document, sizes, data)
     if extra:
         document["heads"] = extra
     used = [document["dataset"], *document["evaluate_on"]]
     members = getattr(method, "members", ())
     named = tuple(name.split("#")[0] for name in members) if isinstance(members, dict) else ()
+    named += carried.names(trained_before)
     names = tuple(of["dataset"] for of in used)
     hashes = {
         "code": identity.code(trial.method, named, names, tuple(document["recipe"]["losses"])),
@@ -104,6 +107,7 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
     decides["target"] = solution.target if solution.reason else None
     text = json.dumps([decides, hashes], sort_keys=True)
     trained, total = (count + sum(extra.values()) for count in (solution.trained, solution.total))
+    total += carried.added(trained_before, sizes)
     return Resolved(
         id=hashlib.sha256(text.encode()).hexdigest()[:16],
         trial=document,

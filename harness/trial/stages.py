@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from harness import registry
+from harness.adaptation import carried
 from harness.adaptation.method import make, restore, state, trainable
 from harness.data.subset import tested
 from harness.errors import DataError, Preempted
 from harness.evaluation import cost
 from harness.model import half_precision
-from harness.model.weights import Source, load, shape
+from harness.model.weights import Source, shape
 from harness.training import heads
 from harness.training.loop import Training
 from harness.training.recipe import Recipe
@@ -92,7 +93,7 @@ class TrialRun:
         """Backbone, method, heads; and the state of an earlier run that was left."""
         trial, row, seed = self.trial, self.row, self.trial["seed"]
         torch.set_num_threads(trial["threads"])
-        self.backbone = load(self.source)
+        self.backbone = carried.load(self.source)
         method = make(registry.find("methods", trial["method"]), trial["options"])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -12,6 +12,7 @@ from harness.errors import UserError
 
 if TYPE_CHECKING:
     from harness.model.forms import Form
+    from harness.model.trained import Trained
 
 
 @click.command("weights")
@@ -22,7 +23,8 @@ def command(what: str, as_json: bool) -> None:
 
     NAME is a backbone that ships with the harness.
     """
-    from harness.model import weight_files, weights
+    from harness.model import exported, weight_files, weights
+    from harness.model.source import Source
 
     path, folder = Path(what), weights.folder_of(what)
     if folder and not (path.is_dir() and path != folder):
@@ -30,9 +32,12 @@ def command(what: str, as_json: bool) -> None:
     if not path.exists():
         known = ", ".join(sorted(p.name for p in weights.SHIPPED.iterdir() if (p / weights.FILE).is_file()))
         raise UserError(f"no file, folder or shipped backbone '{what}'", expected=f"a path, or one of {known}")
-    about = _about(weight_files.form(path), path) | {"hash": weight_files.digest(path)[:16]}
+    if folder and exported.about(folder):
+        about = _exported(folder) | {"hash": weights.identity(Source(what))}
+    else:
+        about = _about(weight_files.form(path), path) | {"hash": weight_files.digest(path)[:16]}
     if folder and about["activation"] is None:
-        quick = weights.shape(weights.Source(what)).quick_gelu
+        quick = weights.shape(Source(what)).quick_gelu
         about |= {"activation": "quick_gelu" if quick else "gelu", "known_by": "open_clip_config.json"}
     if as_json:
         shared.say_json(about)
@@ -46,6 +51,7 @@ def command(what: str, as_json: bool) -> None:
         ("towers", f"image {_tower(about['image'])}; text {_tower(about['text'])}; embedding {about['embed']}"),
         ("position table", f"{about['positions']} patches" + (f", {about['grid']}" if about["grid"] else "")),
         ("activation", activation),
+        *(_method(about["method"]) if about["method"] else []),
         ("used", f"{about['used']:,} parameters"),
         ("left out", left or "nothing"),
         ("hash", about["hash"]),
@@ -70,9 +76,57 @@ def _about(form: Form, path: Path) -> dict[str, Any]:
         "grid": next((text for k, text in ratios.items() if round((count / k) ** 0.5) ** 2 * k == count), None),
         "activation": None if quick is None else "quick_gelu" if quick else "gelu",
         "known_by": form.known_by,
+        "method": _plain(form.method, form.method.parameters) if form.method else None,
         "used": form.used,
         "left_out": form.left_out,
     }
+
+
+def _exported(folder: Path) -> dict[str, Any]:
+    """What is known of a folder that `upbench export` wrote."""
+    from harness.adaptation import carried
+    from harness.model import exported, weights
+    from harness.model.source import Source
+
+    source = Source(str(folder))
+    sizes, trained, own = weights.shape(source), exported.trained(folder), weights.frozen(source)
+    assert trained is not None  # `upbench.json` is there
+    used = trained.parameters if own is None else sizes.parameters + carried.added(trained, sizes)
+    rows, columns = sizes.image.grid
+    backbone = None if own is None else own.name + (f" with {own.pretrained}" if own.pretrained else "")
+    return {
+        "origin": "upbench, " + (f"a method on {backbone}" if backbone else "a method merged as far as it folds"),
+        "image": {"blocks": sizes.image.layers, "width": sizes.image.width},
+        "text": {"blocks": sizes.text.layers, "width": sizes.text.width},
+        "embed": sizes.image.embed,
+        "positions": rows * columns,
+        "grid": f"{rows}x{columns}",
+        "activation": "quick_gelu" if sizes.quick_gelu else "gelu",
+        "known_by": "open_clip_config.json",
+        "method": _plain(trained, carried.method_of(trained).parameters(sizes)),
+        "used": used,
+        "left_out": {},
+    }
+
+
+def _plain(trained: Trained, parameters: int) -> dict[str, Any]:
+    return {"name": trained.method, "options": trained.options, "parameters": parameters}
+
+
+def _method(about: dict[str, Any]) -> list[tuple[str, str]]:
+    """Rows that say a method's name and options, those of a union's parts below each other."""
+    options, size = about["options"], f"{about['parameters']:,} parameters"
+    if "parts" not in options:
+        return [("method", f"{about['name']}: {_options(options)}"), ("", size)]
+    parts = [{part: {}} if isinstance(part, str) else part for part in options["parts"]]
+    rows = [("", f"{name}: {_options(given)}") for part in parts for name, given in part.items()]
+    return [("method", f"{about['name']} of {len(rows)} parts, {size}"), *rows]
+
+
+def _options(options: dict[str, Any]) -> str:
+    """Options that say more than everywhere."""
+    said = {name: value for name, value in options.items() if value not in (None, "both")}
+    return ", ".join(f"{name} {' '.join(v) if name == 'targets' else v}" for name, v in said.items()) or "no options"
 
 
 def _blocks(state: dict[str, Any], start: str) -> int:
