@@ -1,4 +1,5 @@
-"""Every process that Ray starts for a run on one machine is looked at; the run ends with 75 when one dies or freezes.
+"""Every process that Ray starts for a run on one machine is looked at, from the first on; the run ends with 75 when one
+dies or freezes.
 
 Ray itself may wait for minutes, or end this process with a code of its own, so nothing here asks Ray: states come from
 /proc. Workers may die, since their trials start again; one that is frozen counts like the others.
@@ -45,10 +46,11 @@ class Guard:
         self._over = threading.Event()
         self._frozen: dict[int, float] = {}  # pid -> seconds
         self._seen: dict[int, str] = {}  # pid -> what it is
+        self._sure: set[int] = set()  # pids whose name was the same twice: between fork and exec one has its parent's
         self._thread = threading.Thread(target=self._look, name="guard of Ray", daemon=True)
 
     def start(self) -> None:
-        """Begin, once Ray is up."""
+        """Begin, before Ray does."""
         self._thread.start()
 
     def close(self) -> None:
@@ -61,16 +63,21 @@ class Guard:
                 return self._end(problem)
 
     def _problem(self) -> str | None:
-        below = descendants(os.getpid())
-        for pid in below:
-            if self._seen.get(pid, "worker") == "worker":  # a process shows its own name some time after its start
-                self._seen[pid] = part(pid)
+        for pid in descendants(os.getpid()):
+            if processes.state(pid) not in "Z?" and (name := part(pid)):
+                if self._seen.get(pid) == name:
+                    self._sure.add(pid)
+                else:  # a process shows its own name some time after its start
+                    self._seen[pid] = name
+                    self._sure.discard(pid)
         for pid, name in list(self._seen.items()):
             state = processes.state(pid)
             if state in "Z?":
+                sure = pid in self._sure
                 del self._seen[pid]
+                self._sure.discard(pid)
                 self._frozen.pop(pid, None)
-                if name != "worker":
+                if name != "worker" and sure:
                     return f"Ray's {name} (pid {pid}) died"
             elif state == "T":
                 self._frozen[pid] = self._frozen.get(pid, 0.0) + LOOK_SECONDS
@@ -91,14 +98,24 @@ class Guard:
         os._exit(75)
 
 
+def end(word: str) -> None:
+    """Kill the processes below this one that have a word in their command lines."""
+    for pid in descendants(os.getpid()):
+        if word in _line(pid):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
 def part(pid: int) -> str:
     """What a process of Ray is, by its command line."""
+    line = _line(pid)
+    return next((name for words, name in PARTS.items() if words in line), "worker")
+
+
+def _line(pid: int) -> str:
     with contextlib.suppress(OSError):
-        line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        for words, name in PARTS.items():
-            if words in line:
-                return name
-    return "worker"
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
 
 
 def descendants(pid: int) -> set[int]:

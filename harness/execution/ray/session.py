@@ -19,12 +19,11 @@ from harness import parallel
 from harness.errors import EnvironmentFault
 from harness.execution.ray import cluster
 from harness.execution.ray.environment import prepare, private
-from harness.execution.ray.guard import Guard
+from harness.execution.ray.guard import Guard, end
 from harness.store.files import processes
 
 START_SECONDS = 150  # until a Ray of our own must be up, a second start on a machine under load included
 JOIN_SECONDS = 240  # until a running one must have taken us in: more than the waits in `cluster` together
-LATE = "timed out during startup"  # how Ray says that its node was not up within Ray's own 30 s
 LEAVE_SECONDS = 2  # for a Ray that is still starting when the run is over
 
 PREFIX, OWNER = "upb", "owner.json"
@@ -121,9 +120,16 @@ class Session:
         try:
             ours = self._start()
         except BaseException as error:
-            if not before and not self.address and LATE in str(error) and not self._over.is_set():
-                # A start in a thread of its own, so that the end of this one ends what is half up.
-                print("upbench: Ray was not up within its 30 s; starting it once more", file=sys.stderr, flush=True)
+            self._guard.close()
+            if not self.address:
+                end(str(self._folder))  # what is half up; agents would look for their node for minutes
+            final = isinstance(error, (ImportError, EnvironmentFault))
+            if not before and not self.address and not final and not self._over.is_set():
+                # On a machine under load Ray's own 30 s may be too short, or a part of it is killed.
+                told = f"upbench: Ray did not come up ({first_line(error)}); starting it once more"
+                print(told, file=sys.stderr, flush=True)
+                self._guard = Guard(self.discard)
+                # In a thread of its own, so that the end of this one ends what is left of the first start.
                 self._thread = threading.Thread(target=self._live, args=(self._thread,), daemon=True)
                 self._thread.start()
                 return
@@ -149,9 +155,9 @@ class Session:
 
         if not (joined := ray.is_initialized()):
             quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-            ray.init(**quiet, **(self._joining() if self.address else self._own()))
             if not self.address:
                 self._guard.start()
+            ray.init(**quiet, **(self._joining() if self.address else self._own()))
         if self.address:
             cluster.fit(self.shared)
         found = ray.cluster_resources()

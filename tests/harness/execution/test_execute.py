@@ -132,7 +132,7 @@ def test_a_late_ray_is_started_once_more(monkeypatch, capfd, late, tries, proble
     def init(**_):
         began.append(threading.current_thread())
         if len(began) <= late:
-            raise RuntimeError(f"The current node {sessions.LATE}.")
+            raise RuntimeError("The current node timed out during startup.")
 
     fake = types.SimpleNamespace(
         is_initialized=lambda: False, init=init, shutdown=lambda: None, cluster_resources=lambda: {"CPU": 3}
@@ -147,7 +147,8 @@ def test_a_late_ray_is_started_once_more(monkeypatch, capfd, late, tries, proble
         assert session.wait() == 3
     assert len(began) == tries and not began[0].is_alive()  # with its thread Linux ends what it started
     session.close()
-    assert capfd.readouterr().err == "upbench: Ray was not up within its 30 s; starting it once more\n"
+    why = "RuntimeError: The current node timed out during startup."
+    assert capfd.readouterr().err == f"upbench: Ray did not come up ({why}); starting it once more\n"
 
 
 @pytest.mark.slow
@@ -160,7 +161,7 @@ def test_a_real_ray_starts_after_a_late_one_and_leaves_none_of_its_processes(tmp
     def late(*given):
         if not seen:
             seen.extend(p.pid for p in psutil.Process().children(recursive=True))
-            raise Exception(f"The current node {sessions.LATE}.")
+            raise Exception("The current node timed out during startup.")
         return look(*given)
 
     monkeypatch.setattr(services, "get_node", late)
