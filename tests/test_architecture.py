@@ -111,7 +111,7 @@ def test_reports_read_the_store_alone():
 
 OWNERS = {
     "ray": ("harness.execution.ray",),
-    "open_clip": ("harness.model.weights", "harness.model.tokenizer"),
+    "open_clip": ("harness.model.weights", "harness.model.open_clip_files", "harness.model.tokenizer"),
     "matplotlib": ("reports",),
     "seaborn": ("reports",),
 }

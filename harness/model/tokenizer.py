@@ -1,7 +1,5 @@
 """CLIP's byte-pair tokenizer, whole or with a vocabulary cut to the tokens a small backbone was trained on.
 
-With `harness.model.weights` the only files that know open_clip.
-
 A folder in open_clip's `local-dir` layout may hold `vocabulary.json`, the ids of CLIP's vocabulary that are kept, in
 ascending order. The cut vocabulary numbers them 0..n-1, then come the mask, start and end tokens. The 512 byte tokens
 are always kept, so a token that was cut is spelled in bytes and any text can be encoded.
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.model import open_clip_files
 from harness.model.weights import Source, folder_of, shape
 
 if TYPE_CHECKING:
@@ -28,9 +27,7 @@ BYTES, MASK, START, END = 512, 49405, 49406, 49407
 
 @functools.cache
 def _bpe() -> SimpleTokenizer:
-    from open_clip.tokenizer import SimpleTokenizer
-
-    return SimpleTokenizer()
+    return open_clip_files.bpe()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Weights for the towers; with `harness.model.tokenizer` the only files that know open_clip.
+"""Weights for the towers; with `harness.model.open_clip_files` the only file that knows open_clip.
 
 Weights come from open_clip (any plain ViT CLIP), from a checkpoint in open_clip's or OpenAI's naming, from a folder in
 open_clip's `local-dir` layout, or from CLIP's random initialisation. Folders and files are read without importing
@@ -20,7 +20,7 @@ from typing import Any
 from torch import Tensor
 
 from harness.errors import EnvironmentFault, UserError, nearest
-from harness.model import exported, weight_files
+from harness.model import exported, open_clip_files, weight_files
 from harness.model.clip import Backbone, Shape, TowerShape
 from harness.model.source import SHIPPED, Source, folder_of, from_json
 from harness.model.state_dict import from_state, random
@@ -46,15 +46,15 @@ def _config(source: Source) -> dict[str, Any]:
         whole = json.loads((folder / "open_clip_config.json").read_text())
         config = {**whole["model_cfg"], "preprocess": whole.get("preprocess_cfg", {})}
     else:
-        import open_clip
-
-        config = open_clip.get_model_config(source.name)
+        config = open_clip_files.config(source.name)
         if config is None:
-            known = [*(p.name for p in SHIPPED.iterdir() if p.is_dir()), *open_clip.list_models()]
+            known = [*(p.name for p in SHIPPED.iterdir() if p.is_dir()), *open_clip_files.models()]
             raise UserError(f"unknown backbone '{source.name}'", nearest=nearest(source.name, known))
         if source.pretrained and not Path(source.pretrained).exists():
             tag = _tag(source)
             if not tag:
+                import open_clip
+
                 tags = open_clip.list_pretrained_tags_by_model(source.name)
                 raise UserError(
                     f"backbone {source.name} has no weights '{source.pretrained}'",
