@@ -46,10 +46,11 @@ def _config(source: Source) -> dict[str, Any]:
         whole = json.loads((folder / "open_clip_config.json").read_text())
         config = {**whole["model_cfg"], "preprocess": whole.get("preprocess_cfg", {})}
     else:
-        config = open_clip_files.config(source.name)
-        if config is None:
+        found = open_clip_files.config(source.name)
+        if found is None:
             known = [*(p.name for p in SHIPPED.iterdir() if p.is_dir()), *open_clip_files.models()]
             raise UserError(f"unknown backbone '{source.name}'", nearest=nearest(source.name, known))
+        config = found
         if source.pretrained and not Path(source.pretrained).exists():
             tag = _tag(source)
             if not tag:
