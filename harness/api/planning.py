@@ -27,6 +27,7 @@ class Plan:
             fraction, `solved` (what the budget became), `trial` (all values written out), and what a search says.
         searches: The searches of a study with `tune:`, and what they chose so far.
         repeats: Trials that are the same as another one, dropped.
+        models: Bytes of the models that the trials that are to run will keep: 4 for each parameter of the method.
         lacking: Faults of this machine that a run would meet: weights that are not here.
         idle: Indices of the study's rules that match no trial.
         estimate: Time in seconds, memory and disk in bytes of what is to run; None where it was not asked for, or
@@ -37,6 +38,7 @@ class Plan:
     trials: list[dict[str, Any]]
     searches: list[Choice]
     repeats: int
+    models: int
     lacking: list[UserError]
     idle: list[int]
     estimate: Estimate | None
@@ -71,6 +73,7 @@ def plan(
     """
     from harness.store.store import Store
     from harness.study import grid
+    from harness.trial.kept import model
 
     store, data = asking.places(store, data)
     asked = asking.load(study, asking.texts(settings, seeds))
@@ -92,4 +95,5 @@ def plan(
         }
         for trial in laid.trials
     ]
-    return Plan(asked, rows, laid.choices, laid.repeats, lacking, list(grid.idle(asked)), costs)
+    models = sum(model.size(t) for t in laid.trials if t["id"] not in done and model.wanted(t))
+    return Plan(asked, rows, laid.choices, laid.repeats, models, lacking, list(grid.idle(asked)), costs)

@@ -21,10 +21,11 @@ import numpy as np
 import torch
 
 from harness import parallel
-from harness.execution.pilot import Probe, probe, source_of
+from harness.execution.pilot import Probe, probe
 from harness.model.weights import pixels
 from harness.store.store import Record, Store
 from harness.trial import splits as data_splits
+from harness.trial.kept.attached import source_of
 
 CROWDED = 1.35  # trials side by side share memory and caches: allowance for the upper end
 SLACK = 0.9  # of the lower end
@@ -39,7 +40,7 @@ class Estimate:
         seconds: (low, high) for all of them on the workers.
         longest: s of the longest trial.
         memory: Peak bytes of the largest trial while training; None where it is not measured.
-        disk: Bytes that all of them add to the store, checkpoints left out.
+        disk: Bytes that all of them add to the store, checkpoints and kept models left out.
         checkpoint: Bytes of the largest checkpoint, of which two are kept while a trial runs.
         images: Bytes of the packed images of their data sets, made once.
         scaled: Methods whose probe is scaled from a smaller batch.

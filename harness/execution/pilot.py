@@ -31,6 +31,7 @@ from harness.training import heads
 from harness.training.loop import Training
 from harness.training.recipe import Recipe
 from harness.trial import splits
+from harness.trial.kept.attached import source_of
 from harness.trial.loader import Loader
 
 STEPS = 4  # timed, after one that is not
@@ -82,12 +83,6 @@ def probe(row: Mapping[str, Any], data: str | Path) -> Probe:
     beside.write_text(json.dumps(asdict(found)), encoding="utf-8")
     os.replace(beside, path)
     return found
-
-
-def source_of(trial: Mapping[str, Any]) -> Source:
-    """The backbone of a trial as JSON has it."""
-    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in trial["backbone"].items()}
-    return Source(**plain)
 
 
 def _measure(row: Mapping[str, Any], data: str | Path) -> Probe:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.store.files import packs, shards
-from harness.store.files.packs import FILES, TABLES, Tables
+from harness.store.files import models, packs, shards
+from harness.store.files.packs import FILES, TABLES, Entry
 from harness.store.reading import Entries
 
 KEPT = ("none", "selected", "all")  # per-query records, from the fewest to the most
@@ -22,22 +23,28 @@ def keep(queries: pa.Table, how: str) -> pa.Table:
     return queries.slice(0, 0) if how == "none" else queries.filter(pc.equal(queries["direction"], "t2i"))
 
 
-def thin(entry: tuple[str, Tables, str], how: str) -> tuple[str, Tables, str]:
+def thin(entry: Entry, how: str) -> Entry:
     """An entry with no more per-query records than `how`."""
-    ident, tables, kept = entry
-    if KEPT.index(kept) <= KEPT.index(how):
+    if KEPT.index(entry.kept) <= KEPT.index(how):
         return entry
-    return ident, {**tables, "queries": keep(tables["queries"], how)}, how
+    return entry._replace(tables={**entry.tables, "queries": keep(entry.tables["queries"], how)}, kept=how)
 
 
-def alike(ours: tuple[str, Tables, str], theirs: tuple[str, Tables, str]) -> bool:
+def alike(ours: Entry, theirs: Entry) -> bool:
     """Whether two stores measured the same: equal scores, and equal per-query records as far as both kept them."""
-    how = min(ours[2], theirs[2], key=KEPT.index)
-    one, two = thin(ours, how)[1], thin(theirs, how)[1]
+    how = min(ours.kept, theirs.kept, key=KEPT.index)
+    one, two = thin(ours, how).tables, thin(theirs, how).tables
     return all(shards.digest(one[name]) == shards.digest(two[name]) for name in ("scores", "queries"))
 
 
-def take(files: Any, other: Any, idents: Iterable[str], queries: str = "all", packed: bool = False) -> dict[str, str]:
+def take(
+    files: Any,
+    other: Any,
+    idents: Iterable[str],
+    queries: str = "all",
+    packed: bool = False,
+    with_models: bool = True,
+) -> dict[str, str]:
     """Copy committed trials of another store; id -> "added", "same" or "conflict".
 
     Args:
@@ -45,43 +52,51 @@ def take(files: Any, other: Any, idents: Iterable[str], queries: str = "all", pa
         idents: Trials of the other store.
         queries: Which per-query records to take: all, selected or none.
         packed: Write packs, where otherwise only what comes from a pack goes into one.
+        with_models: Take their kept models too, also of packed trials that are here without one.
 
     Raises:
         DataError: a trial of either store is damaged; what was added before stays.
     """
+    idents = list(idents)
     theirs, ours = Entries(other), Entries(files)
+    given, here = models.Models(other, idents), models.Models(files, idents)
     verdicts: dict[str, str] = {}
-    batch: list[tuple[str, Tables, str]] = []
+    batch: list[Entry] = []
 
     def flush() -> None:
         if batch:
             packs.write(files, batch)
-            verdicts.update({ident: "added" for ident, _, _ in batch})
+            verdicts.update({entry.id: "added" for entry in batch})
             batch.clear()
 
     rows = 0
     for ident in theirs.order(idents):
         if ident in ours:
             verdicts[ident] = "same" if _same(files, other, ours, theirs, ident) else "conflict"
-        elif ident in theirs.loose and queries == "all" and not packed:
+            late = with_models and verdicts[ident] == "same" and ident not in ours.loose and not here.size(ident)
+            if late and (blob := given.read(ident)):
+                models.place(files, ident, blob)
+        elif ident in theirs.loose and queries == "all" and with_models and not packed:
             added = files.put(f"trials/{ident}", shards.contents(other, f"trials/{ident}"))
             verdicts[ident] = "added" if added else "same"
         else:
-            entry = thin(theirs[ident], queries)
-            if batch and (len(batch) >= packs.MOST_TRIALS or rows + len(entry[1]["queries"]) > packs.MOST_ROWS):
+            entry = thin(theirs[ident], queries)._replace(model=None)
+            if with_models and (blob := given.read(ident)):
+                models.place(files, ident, blob)
+                entry = entry._replace(model=hashlib.sha256(blob).hexdigest())
+            if batch and (len(batch) >= packs.MOST_TRIALS or rows + len(entry.tables["queries"]) > packs.MOST_ROWS):
                 flush()
                 rows = 0
             batch.append(entry)
-            rows += len(entry[1]["queries"])
+            rows += len(entry.tables["queries"])
     flush()
     return dict(sorted(verdicts.items()))
 
 
-def as_shard(entry: tuple[str, Tables, str]) -> dict[str, bytes]:
-    """A trial's files, as `files.put` takes them."""
-    ident, tables, kept = entry
-    more: dict[str, Any] = {} if kept == "all" else {"queries": kept}
-    return shards.encode(ident, {FILES[name]: tables[name] for name in TABLES}, **more)
+def as_shard(entry: Entry) -> dict[str, bytes]:
+    """A trial's files without its model, as `files.put` takes them."""
+    more: dict[str, Any] = {} if entry.kept == "all" else {"queries": entry.kept}
+    return shards.encode(entry.id, {FILES[name]: entry.tables[name] for name in TABLES}, **more)
 
 
 def _same(files: Any, other: Any, ours: Entries, theirs: Entries, ident: str) -> bool:

@@ -16,7 +16,7 @@ from harness.errors import DataError
 from harness.store import schema
 from harness.store.files import packs, shards
 from harness.store.files.checksummed import NewerSchema
-from harness.store.files.packs import FILES, TABLES, Index, Tables
+from harness.store.files.packs import FILES, TABLES, Entry, Index, Tables
 
 MANY, CHUNK, FORKS = 1000, 250, 4  # shards from which forks read them, shards at a time, most forks
 LOOKS = 20  # at a store that is being compacted, until reading gives up
@@ -180,11 +180,9 @@ class Entries:
     def __contains__(self, ident: str) -> bool:
         return ident in self.loose or ident in self.packed
 
-    def __getitem__(self, ident: str) -> tuple[str, Tables, str]:
-        """Id, tables, and which per-query records are kept; DataError when it is damaged."""
+    def __getitem__(self, ident: str) -> Entry:
+        """As it is copied; DataError when it is damaged."""
         if ident in self.loose:
             return packs.of_shard(self.files, ident)
         name = self.packed[ident]
-        of = self._found[name]
-        at = of.at[ident]
-        return ident, of.cut(self._tables(name), at, at), of.kept[at]
+        return packs.of_pack(self._found[name], self._tables(name), ident)

@@ -1,8 +1,10 @@
 """The result store: what was asked (studies), what was measured (trials), and how the runs went.
 
     studies/<name>.json    the declaration of a study: its document and its trials
-    trials/<id>/           one immutable shard per trial: trial, scores, history, queries (Parquet) and commit.json
+    trials/<id>/           one immutable shard per trial: trial, scores, history, queries (Parquet) and commit.json;
+                           perhaps model.safetensors, what was trained
     packs/<name>/          many trials in one shard, made by `compact`; gone/ names those taken out of a pack
+    models/<id>/           the models of packed trials
     runs/<name>/<n>.json   one record per `upbench run`
     claims/<id>-<n>.json   who computes a trial right now
     checkpoints/<id>/<n>/  the state of an unfinished trial (`harness/trial/checkpoint.py`)
@@ -21,20 +23,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import DataError, UserError, nearest
+from harness.errors import UserError, nearest
+from harness.store import aside, merge, reading, rescored, runs, schema
 from harness.store import declared as own
-from harness.store import merge, reading, rescored, runs, schema
-from harness.store.files import claims, packs, place, shards
+from harness.store.files import claims, compaction, models, packs, place, shards
 from harness.store.files.checksummed import NewerSchema, seal, unseal
 from harness.store.files.claims import Claim, Superseded, Taken
-from harness.store.files.packs import TABLES, Compacted
+from harness.store.files.compaction import Compacted
+from harness.store.files.packs import TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["TABLES", "Claim", "Compacted", "NewerSchema", "Record", "Results", "Store", "Superseded", "Taken"]
-
-FEW = 32  # trials that are looked for one by one rather than by listing all
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Store:
     def probe(self) -> None:
         """Raise EnvironmentFault unless results can be kept here; clears what dead writers left."""
         self.files.probe()
-        folders = ("trials", "studies", "packs", "gone", "aside", "claims", "published")
+        folders = ("trials", "studies", "packs", "models", "gone", "aside", "claims", "published")
         self.files.collect(*folders, *(f"runs/{name}" for name in self.files.names("runs")))
         claims.collect(self.files)
 
@@ -140,7 +141,7 @@ class Store:
 
     def done(self, ids: Iterable[str]) -> set[str]:
         """Those of `ids` that are committed."""
-        if len(ids := list(ids)) > FEW:
+        if len(ids := list(ids)) > models.FEW:
             return self.ids().intersection(ids)
         loose = {ident for ident in ids if self.files.has_shard(f"trials/{ident}")}
         return loose | {ident for ident in ids if ident not in loose and packs.holder(self.files, ident)}
@@ -157,12 +158,13 @@ class Store:
         """
         return claims.take(self.files, ident, run)
 
-    def commit(self, record: Record, token: str | None = None) -> bool:
+    def commit(self, record: Record, token: str | None = None, model: bytes | None = None) -> bool:
         """Make a trial's measurements visible, whole; False when the trial is committed already and stays as it was.
 
         Args:
             record: The measurements.
             token: Of the claim under which they were made.
+            model: What was trained, as a file's bytes, to be kept beside them.
 
         Raises:
             Superseded: another process has claimed the trial since; nothing is written.
@@ -183,7 +185,7 @@ class Store:
                 claims.check(self.files, ident, token)
             return packs.holder(self.files, ident) is None
 
-        return self.files.put(f"trials/{ident}", shards.encode(ident, tables), allowed)
+        return self.files.put(f"trials/{ident}", shards.encode(ident, tables, model=model), allowed)
 
     def read(self, study: str, tables: Sequence[str] = TABLES, tuning: bool = False) -> Results:
         """A study's measurements, every byte checked; `label`, `budget` and `tuned` are those of its declaration.
@@ -209,7 +211,20 @@ class Store:
 
     def damaged(self, ids: Iterable[str]) -> dict[str, str]:
         """Committed trials whose files are not what was committed: id -> what is wrong, with the file."""
-        return reading.read(self.files, sorted(self.done(ids)), TABLES)[1]
+        done = sorted(self.done(ids))
+        return {**models.faults(self.files, done), **reading.read(self.files, done, TABLES)[1]}
+
+    def model(self, ident: str) -> bytes | None:
+        """The kept model of a committed trial, every byte checked; None where none was kept.
+
+        Raises:
+            DataError: it is damaged, or gone.
+        """
+        return models.read(self.files, ident)
+
+    def models(self, ids: Iterable[str]) -> dict[str, int]:
+        """Bytes of the kept model of each of `ids` that has one."""
+        return models.sizes(self.files, ids)
 
     def with_status(self, ids: Iterable[str], statuses: Sequence[str]) -> list[str]:
         """Committed trials among `ids` whose row has one of these statuses."""
@@ -220,40 +235,24 @@ class Store:
     def set_aside(self, ident: str) -> Path | str:
         """Take a committed trial out of use, so that it can run again.
 
-        Its files move to `aside/`; of a pack they are copied there, or stay where they are when the pack is damaged.
+        Its files move to `aside/`; of a pack the rows are copied there, or stay where they are when it is damaged.
         """
-        with packs.alone(self.files):
-            taken, number = set(self.files.names("aside")), 1
-            while f"{ident}-{number}" in taken:
-                number += 1
-            to = f"aside/{ident}-{number}"
-            entries = reading.Entries(self.files)
-            if ident not in entries:
-                raise UserError(f"trial {ident} is not committed", where=self.root)
-            if ident not in entries.loose:
-                try:
-                    self.files.put(to, merge.as_shard(entries[ident]))
-                except DataError:
-                    to = f"packs/{entries.packed[ident]}"
-            # Each pack once, so that it ends even where a listing does not show the mark.
-            for name in packs.holders(self.files, ident):
-                self.files.create(f"gone/{name}~{ident}", seal({"schema": schema.VERSION, "id": ident, "pack": name}))
-            if ident in entries.loose:
-                self.files.move_shard(f"trials/{ident}", to)
-            return self.files.where(to)
+        return aside.put(self.files, ident)
 
     def compact(self, told: Callable[[int], None] = lambda trials: None) -> Compacted:
         """Put trials together in few files, which are read many times faster; nothing else changes for a reader."""
         order: dict[str, None] = {}
         for study in self.studies():
             order |= dict.fromkeys(trial["id"] for trial in self.declaration(study)["trials"])
-        return packs.compact(self.files, order, told)
+        return compaction.compact(self.files, order, told)
 
     def take(self, other: Store, ident: str) -> str:
         """As `take_all`, of one trial."""
         return self.take_all(other, [ident])[ident]
 
-    def take_all(self, other: Store, ids: Iterable[str], queries: str = "all", packed: bool = False) -> dict[str, str]:
+    def take_all(
+        self, other: Store, ids: Iterable[str], queries: str = "all", packed: bool = False, with_models: bool = True
+    ) -> dict[str, str]:
         """Copy committed trials of another store: id -> "added", or "same" or "conflict" when it is here already.
 
         It is the same when scores and per-query records are equal, whatever its timings; ours always stays.
@@ -263,8 +262,9 @@ class Store:
             ids: Trials committed there.
             queries: Per-query records to take: all, selected (text to image: what reports pair) or none.
             packed: Write few files.
+            with_models: Take what was trained, too.
         """
-        return merge.take(self.files, other.files, ids, queries, packed)
+        return merge.take(self.files, other.files, ids, queries, packed, with_models)
 
     def take_study(self, other: Store, study: str) -> str:
         """Copy a declaration of another store: "added", or "same" or "conflict" when it is here already; ours stays."""

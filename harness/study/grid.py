@@ -86,6 +86,7 @@ def spread(
                 "recipe": {**study.recipe, **entry.recipe},
                 "selection": study.selection,
                 "evaluate_on": tuple(d.model_dump() for d in study.evaluate_on),
+                "keep": study.keep,
                 "device": study.device,
                 "threads": study.threads,
             }

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from harness.study.values import Axes, Entry, Name, Rule, Tuning, named
 from harness.training.recipe import Value
-from harness.trial.spec import Backbone, Data, Listed, Selection, recipe
+from harness.trial.spec import Backbone, Data, Keep, Listed, Selection, recipe
 
 
 class Study(Value):
@@ -32,6 +32,7 @@ class Study(Value):
     rules: Annotated[tuple[Rule, ...], Listed] = ()
     selection: Selection = "val"
     evaluate_on: Annotated[tuple[Data, ...], Listed] = ()
+    keep: Keep = "adapters"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[int, Field(ge=1)] = 1
 

@@ -146,7 +146,7 @@ def _between(before: Mapping[str, str], here: Mapping[str, str]) -> tuple[str, s
 
 def _same(trial: Mapping[str, Any]) -> str:
     """What is equal in two trials that differ in hashes only."""
-    return json.dumps({key: value for key, value in trial.items() if key != "label"}, sort_keys=True)
+    return json.dumps({key: value for key, value in trial.items() if key not in ("label", "keep")}, sort_keys=True)
 
 
 def _fault(ident: str, fields: list[str], others: int = 0) -> Drift:

@@ -19,6 +19,7 @@ EXEMPT = {
     "harness.meaning": "hashes of code",
     "harness.trial.identity": "this file",
     "harness.trial.drift": "whether a checkpoint may be gone on from; it is taken whole or not at all",
+    "harness.trial.kept.model": "what is kept of the model, after everything was measured",
     "harness.data.quality.messages": "progress of reading and packing",
     "harness.data.maps": "a file for people that says what each number of a data set is",
     "harness.store": "how rows come to rest; every byte is under a checksum",

@@ -96,7 +96,7 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
         "backbone": backbone_identity(source),
     }
     # A value is the same whether it was chosen or written; what its search took decides nothing.
-    decides = {k: v for k, v in document.items() if k not in ("label", "budget", "tuned")}
+    decides = {k: v for k, v in document.items() if k not in ("label", "budget", "tuned", "keep")}
     if not trial.phase:
         del decides["phase"]
     # Parts of a batch have its gradients, up to rounding: a machine with less memory runs the same trial.

@@ -1,4 +1,4 @@
-"""Run one trial and commit its row; how it goes is told in `stages.py`, which this file calls."""
+"""Run one trial and commit its row and its model; how it goes is told in `stages.py`, which this file calls."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from harness.training.loop import Diverged
 from harness.trial import drift
 from harness.trial import row as columns
 from harness.trial.checkpoint import Checkpoints, Keeper
+from harness.trial.kept import model
 from harness.trial.stages import TrialRun
 
 
@@ -26,10 +27,10 @@ def run(
     stop: Callable[[], bool] = lambda: False,
     checkpoint_every: float = 600.0,
 ) -> str:
-    """Run one trial, from its checkpoint if it has one, and commit its row; the status is `ok`, `infeasible`,
-    `diverged`, `oom` or `failed`.
+    """Run one trial, from its checkpoint if it has one, and commit its row, with its model if the study keeps it.
 
-    A trial that fails is committed with its status and the reason, and without numbers.
+    The status is `ok`, `infeasible`, `diverged`, `oom` or `failed`. A trial that fails is committed with its status and
+    the reason, and without numbers.
 
     Args:
         resolved: `Resolved.as_dict()`.
@@ -76,9 +77,10 @@ def run(
             },
             history=record.history,
         )
+    kept = model.encode(resolved, trial.chosen) if not error and model.wanted(resolved) else None
     record.trial["seconds_total"] = trial.before + time.perf_counter() - began
     try:
-        results.commit(record, resolved.get("claim"))
+        results.commit(record, resolved.get("claim"), kept)
     except (KeyboardInterrupt, OSError):
         if not error:
             trial.save()

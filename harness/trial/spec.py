@@ -13,6 +13,7 @@ from harness.training.recipe import Recipe, Value
 from harness.training.recipe import named as named_recipe
 
 Selection = Literal["val", "last", "test-oracle"]
+Keep = Literal["adapters", "all", "none"]
 Listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 
 
@@ -57,6 +58,7 @@ class Trial(Value):
     seed: int
     device: str
     threads: int
+    keep: Keep = "adapters"  # which methods' trained parameters stay: those that add parameters, all, none
     phase: Literal["tuning"] | None = None  # a trial of a search measures val alone
     tuned: dict[str, Any] | None = None  # what was chosen for it, and what the search took
 

@@ -11,20 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness import registry
-from harness.adaptation import carried
-from harness.adaptation.method import make, restore, state, trainable
+from harness.adaptation.method import restore, state, trainable
 from harness.data.subset import tested
 from harness.errors import DataError, Preempted
 from harness.evaluation import cost
-from harness.model import half_precision
-from harness.model.weights import Source, shape
+from harness.model.weights import shape
 from harness.training import heads
 from harness.training.loop import Training
 from harness.training.recipe import Recipe
 from harness.trial import drift, splits
 from harness.trial import row as columns
 from harness.trial.checkpoint import Keeps
+from harness.trial.kept.attached import attached, source_of
 from harness.trial.loader import Loader
 from harness.trial.selection import Evaluation, Selected
 
@@ -59,8 +57,7 @@ class TrialRun:
         self.record, self.row, self.history = record, record.trial, record.history
         self.report, self.stop, self.keeper = report, stop, keeper
         self.recipe = Recipe(**self.trial["recipe"])
-        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in self.trial["backbone"].items()}
-        self.source, self.device = Source(**given), torch.device(self.trial["device"])
+        self.source, self.device = source_of(self.trial), torch.device(self.trial["device"])
         self.watched = "test" if self.trial["selection"] == "test-oracle" else "val"
         self.selected: Selected | None = None
         self._training: Training | None = None
@@ -93,12 +90,7 @@ class TrialRun:
         """Backbone, method, heads; and the state of an earlier run that was left."""
         trial, row, seed = self.trial, self.row, self.trial["seed"]
         torch.set_num_threads(trial["threads"])
-        self.backbone = carried.load(self.source)
-        method = make(registry.find("methods", trial["method"]), trial["options"])
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            method.attach(self.backbone)
-        half_precision.place(self.backbone, self.device, self.recipe.precision)
+        self.backbone = attached(trial, self.source)
         self.part = splits.part(trial["dataset"], self.data, "train", self.source)
         sizes, persons = shape(self.source), len(self.part.split.persons)
         vocabulary, layers = sizes.text.vocabulary, self.recipe.interaction

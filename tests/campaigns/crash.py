@@ -27,7 +27,7 @@ TOLD = 3
 def _commit(store: Store, ident: str, value: float) -> None:
     claim = store.claim(ident)
     if not store.done([ident]):
-        store.commit(record(ident, value=value), claim.token)
+        store.commit(record(ident, value=value), claim.token, model=b"model of " + ident.encode())
     claim.release()
 
 
@@ -88,13 +88,13 @@ def prepare(root: Path, step: str) -> None:
     store = Store(root / "a")
     store.probe()
     for number, ident in enumerate(OLD):
-        store.commit(record(ident, value=1.0 + number))
+        store.commit(record(ident, value=1.0 + number), model=b"model of " + ident.encode())
     if step != "run":
         store.declare("one", {}, [entry(ident) for ident in (*OLD, NEW)])
     if step in ("set aside", "merge", "publish"):
         store.set_aside("aaaa")
         store.compact()
-        store.commit(record("aaaa", value=1.0))
+        store.commit(record("aaaa", value=1.0), model=b"model of aaaa")
     if step in ("merge", "publish"):
         _commit(store, NEW, 4.0)
         store.record_run("one", {"wall_seconds": 1.0})
@@ -142,7 +142,9 @@ def attempt(work: Callable[[Path], None], root: Path, at: int, way: str, counted
 
 def whole(root: Path) -> dict[str, object]:
     """All that the steps leave behind, in one value."""
-    return {name: contents(Store(root / name)) for name in ("a", "b") if (root / name / "studies").is_dir()}
+    stores = {name: Store(root / name) for name in ("a", "b") if (root / name / "studies").is_dir()}
+    models = {name: [(ident, store.model(ident)) for ident in sorted(store.ids())] for name, store in stores.items()}
+    return {name: [contents(store), models[name]] for name, store in stores.items()}
 
 
 def check(root: Path, before: set[str], step: str) -> None:
@@ -159,6 +161,7 @@ def check(root: Path, before: set[str], step: str) -> None:
             found = some.read(study)
             ids = found.trials["id"].tolist()
             assert len(ids) == len(set(ids)) and set(ids) == some.done([*OLD, NEW])
+            assert all(some.model(ident) == b"model of " + ident.encode() for ident in ids), "another model, or none"
             assert len(found.scores) == len(found.history) == len(ids) and len(found.queries) == 2 * len(ids)
             for _, ident, value in found.scores[["id", "value"]].itertuples():
                 assert value == float(1 + "abcd".index(ident[0])), "another trial's numbers"

@@ -393,11 +393,11 @@ PLANTED: dict[int, dict[str, Changes]] = {
         ),
         "test_nothing_goes_before_the_pack_that_holds_it_is_written": (
             (
-                "harness/store/files/packs.py",
-                "            new.add(write(files, batch))\n"
-                "            _drop(files, [ident for ident, _, _ in batch if ident in loose], done)\n",
-                "            _drop(files, [ident for ident, _, _ in batch if ident in loose], done)\n"
-                "            new.add(write(files, batch))\n",
+                "harness/store/files/compaction.py",
+                "            new.add(packs.write(files, batch))\n"
+                "            _drop(files, [entry.id for entry in batch if entry.id in loose], done)\n",
+                "            _drop(files, [entry.id for entry in batch if entry.id in loose], done)\n"
+                "            new.add(packs.write(files, batch))\n",
             ),
         ),
     },

@@ -22,6 +22,7 @@ DRAWS = E + "test_modules_draw_other_numbers_in_every_step"
 
 LOOP, STEP, OPTIMIZER = "harness/training/loop.py", "harness/training/step.py", "harness/training/optimizer.py"
 STAGES, LOADER = "harness/trial/stages.py", "harness/trial/loader.py"
+ATTACHED = "harness/trial/kept/attached.py"
 
 PLANTED: list[tuple[str, str, str, str, str]] = [
     # A setting that does nothing
@@ -59,7 +60,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "epoch % recipe.evaluate_every == 0",
         "epoch % 1 == 0",
     ),
-    ("kind 6", SEED, STAGES, "torch.manual_seed(seed)", "torch.manual_seed(0)"),
+    ("kind 6", SEED, ATTACHED, 'torch.manual_seed(trial["seed"])', "torch.manual_seed(0)"),
     ("kind 6", SEED, STAGES, "persons, seed, vocabulary", "persons, 0, vocabulary"),
     ("kind 6", SEED, STAGES, "steps, extra, seed)", "steps, extra)"),
     ("kind 6", SEED, STAGES, "Loader(self.source, self.recipe, seed,", "Loader(self.source, self.recipe, 0,"),

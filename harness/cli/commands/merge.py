@@ -37,13 +37,19 @@ class Merged:
 
 
 def merge(
-    ours, theirs, studies: Iterable[str], trials: Iterable[str], queries: str = "all", packed: bool = False
+    ours,
+    theirs,
+    studies: Iterable[str],
+    trials: Iterable[str],
+    queries: str = "all",
+    packed: bool = False,
+    models: bool = True,
 ) -> Merged:
     """Take trials, then the declarations that speak of them and the records of their runs, from `theirs` into `ours`.
 
-    `queries` and `packed` as `Store.take_all` has them.
+    `queries`, `packed` and `models` as `Store.take_all` has them.
     """
-    merged = Merged(ours.take_all(theirs, trials, queries, packed))
+    merged = Merged(ours.take_all(theirs, trials, queries, packed, models))
     for name in studies:
         merged.studies[name] = ours.take_study(theirs, name)
         merged.runs[name] = ours.take_runs(theirs, name)
@@ -58,7 +64,7 @@ def command(sources, store, as_json) -> None:
     """Take over trials, studies and records of runs from other stores, folders or URLs.
 
     \b
-    A trial that is not here         is copied, every byte checked
+    A trial that is not here         is copied with its model, every byte checked
     one here with equal scores and   stays; timings may differ, as they do from
       per-query records                machine to machine
     one here with other scores       is a conflict: shown, the one here stays

@@ -31,6 +31,7 @@ def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> 
     asked, rows, repeats, costs = made.study, made.trials, made.repeats, made.estimate
     if as_json:
         known = {"study": asked.name, "question": asked.question, "repeats": repeats, "lacking": made.lacking}
+        known["models"] = made.models
         known["searches"] = [_search(choice) for choice in made.searches]
         known["estimate"] = costs and vars(costs)
         shared.say_json({**known, "trials": rows})
@@ -68,6 +69,8 @@ def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> 
     click.echo(line + (f"; {repeats} repeats of a trial dropped" if repeats else ""))
     if costs:
         _say_costs(costs)
+    if made.models:
+        click.echo(f"models: {_size(made.models)} of trained parameters are kept (keep: {asked.keep})")
     for fault in made.lacking:
         click.echo(f"before a run: {fault}; ids stay the same")
 

@@ -22,9 +22,10 @@ KEPT = {
     "--queries", type=click.Choice(list(KEPT)), default="selected", show_default=True,
     help="per-query records to publish; they are most of the bytes",
 )  # fmt: skip
+@click.option("--models", is_flag=True, help="publish what was trained, too; it is left out unless asked for")
 @shared.store_option
 @shared.json_option
-def command(study, to, queries, store, as_json) -> None:
+def command(study, to, queries, models, store, as_json) -> None:
     """Copy STUDY to the published results; whole studies measured on a clean commit only.
 
     Published trials are written packed. `selected` keeps, per query, what the paired statistics of reports need;
@@ -36,27 +37,30 @@ def command(study, to, queries, store, as_json) -> None:
     trials = publishable(here, study)
     target.probe()
     before = target.size() if target.exists() else 0
-    merged = merge(target, here, [study], trials["id"], queries, packed=True)
+    merged = merge(target, here, [study], trials["id"], queries, packed=True, models=models)
+    kept = len(target.models(trials["id"]))
     if not (conflicts := merged.conflicts()):
-        target.state_published(study, _statement(trials, queries))
+        target.state_published(study, _statement(trials, queries, kept))
     grown = target.size() - before
     if as_json:
-        shared.say_json({"study": study, "to": str(target.root), "queries": queries, "bytes": grown, **vars(merged)})
+        told = {"study": study, "to": str(target.root), "queries": queries, "models": kept, "bytes": grown}
+        shared.say_json({**told, **vars(merged)})
     else:
         click.echo(
             f"{study}: {merged.count('added')} trials copied to {to}, {merged.count('same')} were there; "
-            f"{grown / 1e6:.2f} MB; kept: {KEPT[queries]}"
+            f"{grown / 1e6:.2f} MB; kept: {KEPT[queries]}; {kept or 'no'} models"
         )
     if conflicts:
         raise DataError("\n".join(conflicts), kept="what was published")
 
 
-def _statement(trials, queries: str) -> dict:
+def _statement(trials, queries: str, models: int) -> dict:
     return {
         "trials": len(trials),
         "commits": sorted(set(trials["commit"])),
         "releases": sorted(set(trials["release"].dropna())),
         "queries": queries,
+        "models": models,
         "statement": f"Scores, histories and costs of every trial are whole. Kept {KEPT[queries]}.",
     }
 

@@ -67,9 +67,18 @@ def _state(results, name: str) -> dict:
         "statuses": dict(Counter(read.trials["status"])),
         "not_ok": failed[["id", "label", "budget", "seed", "status", "reason"]].to_dict("records"),
         "missing": [{key: trial[key] for key in ("id", "label", "budget", "seed", "why")} for trial in read.missing],
+        "models": _models(results, read),
         "runs": len(runs),
         "last_run": last,
     }
+
+
+def _models(results, read) -> dict:
+    """Kept models of the committed trials that have trained something and are results: how many, bytes, and how many
+    such trials have none."""
+    rows = read.trials[(read.trials["status"] == "ok") & (read.trials["trained"] > 0) & read.trials["phase"].isna()]
+    sizes = results.models(rows["id"])
+    return {"kept": len(sizes), "bytes": sum(sizes.values()), "none": len(rows) - len(sizes)}
 
 
 def _phase(read, belongs) -> dict:
@@ -92,6 +101,10 @@ def _tell(state: dict) -> None:
             phase = state[name]
             wait = f", {phase['waiting']} wait for the search" if phase["waiting"] else ""
             click.echo(f"  {name}: {phase['done']} of {phase['declared']}{wait}")
+    models = state["models"]
+    if models["kept"] or models["none"]:
+        without = f"; {models['none']} trials have none" if models["none"] else ""
+        click.echo(f"{models['kept']} models kept, {models['bytes'] / 1e6:.1f} MB{without}")
     for title, rows, column in (("not ok", state["not_ok"], "reason"), ("missing", state["missing"], "why")):
         if rows:
             click.echo(f"\n{title}:")

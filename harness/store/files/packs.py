@@ -1,35 +1,51 @@
 """Many trials in one shard: `packs/<name>/`, the four tables one after another, and an index of rows by trial.
 
-A pack is written and read back before what it was made of is removed, so a crash leaves a trial in two places and never
-in none; a reader takes the first place it finds. A trial taken out of a pack is named in `gone/<pack>~<id>`.
+`compaction.py` writes them. A trial taken out of a pack is named in `gone/<pack>~<id>`. Models of packed trials lie by
+themselves (`models.py`); the index has their SHA-256.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from harness.errors import DataError
 from harness.store import schema
-from harness.store.files import claims, shards
+from harness.store.files import shards
 from harness.store.files.checksummed import NewerSchema
 
 FOLDER, GONE = "packs", "gone"
 FILES = {"trials": "trial", "scores": "scores", "history": "history", "queries": "queries"}
 TABLES = tuple(FILES)
 MOST_TRIALS, MOST_ROWS = 5_000, 4_000_000  # of a pack, so that one fits in memory
-WAIT_SECONDS = 60.0
 
-INDEX = pa.schema([("id", pa.string()), *((name, pa.int64()) for name in TABLES), ("kept", pa.string())])
+INDEX = pa.schema(
+    [("id", pa.string()), *((name, pa.int64()) for name in TABLES), ("kept", pa.string()), ("model", pa.string())]
+)
 
 Tables = dict[str, pa.Table]
+
+
+class Entry(NamedTuple):
+    """A trial as it is copied.
+
+    Attributes:
+        id: Of the trial.
+        tables: All four.
+        kept: Its per-query records: all, selected or none.
+        model: SHA-256 of its kept model, or None.
+    """
+
+    id: str
+    tables: Tables
+    kept: str
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,11 +56,13 @@ class Index:
         at: Position by trial id.
         ends: By table, the row after the last of each position, with a zero before the first [trials + 1].
         kept: Which per-query records each position holds: all, selected or none.
+        models: SHA-256 of the kept model of each position, or None.
     """
 
     at: dict[str, int]
     ends: dict[str, np.ndarray]
     kept: list[str]
+    models: list[str | None] = field(default_factory=list)
 
     def cut(self, tables: Tables, first: int, last: int) -> Tables:
         """The rows of positions first..last, both included."""
@@ -54,23 +72,15 @@ class Index:
         }
 
 
-@dataclass
-class Compacted:
-    """What a compaction did: trials by where they were, packs written, and damaged trials that were left alone."""
-
-    packs: list[str] = field(default_factory=list)
-    trials: int = 0
-    from_shards: int = 0
-    old_packs: int = 0
-    damaged: dict[str, str] = field(default_factory=dict)
-
-
 def index(files: Any, name: str) -> Index:
     """The index of a pack, checked."""
     table = shards.read(files, f"{FOLDER}/{name}", ("index",))["index"]
     counts = {key: table[key].to_numpy() for key in TABLES}
     ends = {key: np.concatenate([[0], np.cumsum(of)]) for key, of in counts.items()}
-    return Index({ident: n for n, ident in enumerate(table["id"].to_pylist())}, ends, table["kept"].to_pylist())
+    # Packs of earlier releases know of no models.
+    kept = table["model"].to_pylist() if "model" in table.column_names else [None] * len(table)
+    at = {ident: n for n, ident in enumerate(table["id"].to_pylist())}
+    return Index(at, ends, table["kept"].to_pylist(), kept)
 
 
 @lru_cache(maxsize=64)
@@ -104,7 +114,7 @@ def catalogue(files: Any, fresh: bool = True) -> tuple[dict[str, Index], dict[st
             for name in {pack for pack, _ in gone} & set(found):
                 of = found[name]
                 at = {ident: n for ident, n in of.at.items() if (name, ident) not in gone}
-                found[name] = Index(at, of.ends, of.kept)
+                found[name] = replace(of, at=at)
             return found, damaged
 
 
@@ -141,14 +151,15 @@ def tables(files: Any, name: str, wanted: Sequence[str] = TABLES) -> Tables:
     return {key: schema.conform(key, found[FILES[key]]) for key in wanted}
 
 
-def write(files: Any, entries: Sequence[tuple[str, Tables, str]]) -> str:
-    """Write trials as one pack, and read it back; returns its name. `entries` are id, the four tables, and `kept`."""
-    merged = {key: pa.concat_tables([of[key] for _, of, _ in entries]) for key in TABLES}
+def write(files: Any, entries: Sequence[Entry]) -> str:
+    """Write trials as one pack, and read it back; returns its name. Their models lie at their places already."""
+    merged = {key: pa.concat_tables([entry.tables[key] for entry in entries]) for key in TABLES}
     listed = pa.table(
         {
-            "id": [ident for ident, _, _ in entries],
-            **{key: [len(of[key]) for _, of, _ in entries] for key in TABLES},
-            "kept": [kept for _, _, kept in entries],
+            "id": [entry.id for entry in entries],
+            **{key: [len(entry.tables[key]) for entry in entries] for key in TABLES},
+            "kept": [entry.kept for entry in entries],
+            "model": [entry.model for entry in entries],
         },
         schema=INDEX,
     )
@@ -184,117 +195,16 @@ def _options(table: pa.Table) -> dict:
     }
 
 
-@contextmanager
-def alone(files: Any) -> Iterator[None]:
-    """Keep a compaction and what would take trials away from it apart."""
-    what = "the store is being compacted"
-    with claims.wait(files, "compact", WAIT_SECONDS, what):
-        yield
-
-
-def compact(files: Any, order: Iterable[str], told: Callable[[int], None] = lambda trials: None) -> Compacted:
-    """Put all shards and small packs into few packs, then remove them.
-
-    Args:
-        files: Where the store is.
-        order: Ids in the order in which they will be read; others follow.
-        told: Called with the number of trials packed so far.
-    """
-    with alone(files):
-        return _compact(files, order, told)
-
-
-def _compact(files: Any, order: Iterable[str], told: Callable[[int], None]) -> Compacted:
-    done, loose = Compacted(), set(files.shards("trials"))
-    packs, bad = catalogue(files)
-    refuse(bad)
-    # Whole packs stay; of the others, and of those that lost a trial, new ones are made.
-    small = {name: of for name, of in packs.items() if len(of.at) < len(of.kept) or _small(of)}
-    if not loose and (len(small) < 2 and all(len(of.at) == len(of.kept) for of in small.values())):
-        return done
-    inside = {ident: name for name, of in small.items() for ident in of.at}
-    elsewhere = {ident: name for name, of in packs.items() if name not in small for ident in of.at}
-    sound: dict[str, bool] = {}
-    places = {ident: "trials" for ident in loose} | {i: p for i, p in inside.items() if i not in loose}
-    ids = [ident for ident in dict.fromkeys([*order, *sorted(places)]) if ident in places]
-
-    opened: dict[str, Tables] = {}
-    kept_packs: set[str] = set()
-    batch: list[tuple[str, Tables, str]] = []
-    new: set[str] = set()
-
-    def flush() -> None:
-        if batch:
-            new.add(write(files, batch))
-            _drop(files, [ident for ident, _, _ in batch if ident in loose], done)
-            done.trials += len(batch)
-            told(done.trials)
-            batch.clear()
-
-    rows = 0
-    for ident in ids:
-        try:
-            if places[ident] == "trials":
-                if ident in elsewhere:  # an earlier compaction stopped before it removed this shard
-                    name = elsewhere[ident]
-                    if name not in sound:
-                        sound[name] = _is_sound(files, name)
-                    if sound[name]:
-                        _drop(files, [ident], done)
-                    continue
-                entry = of_shard(files, ident)
-            else:
-                name = places[ident]
-                if name not in opened:
-                    opened[name] = tables(files, name)
-                at = small[name].at[ident]
-                entry = (ident, small[name].cut(opened[name], at, at), small[name].kept[at])
-        except NewerSchema:
-            raise
-        except DataError as error:
-            done.damaged[ident] = str(error)
-            kept_packs.add(places[ident])
-            continue
-        if batch and (len(batch) >= MOST_TRIALS or rows + len(entry[1]["queries"]) > MOST_ROWS):
-            flush()
-            rows = 0
-        batch.append(entry)
-        rows += len(entry[1]["queries"])
-    flush()
-    for name in small:
-        if name not in kept_packs and name not in new:
-            files.remove_shard(f"{FOLDER}/{name}")
-            done.old_packs += 1
-            for mark in [mark for mark in files.names(GONE) if mark.split("~")[0] == name]:
-                files.remove(f"{GONE}/{mark}")
-    done.packs = sorted(new)
-    return done
-
-
-def of_shard(files: Any, ident: str) -> tuple[str, Tables, str]:
+def of_shard(files: Any, ident: str) -> Entry:
     """A trial's entry for `write`, from its shard."""
     place = f"trials/{ident}"
     record = shards.commit_record(files, place)
     found = shards.read(files, place, FILES.values(), record)
-    return ident, {key: schema.conform(key, found[FILES[key]]) for key in TABLES}, record.get("queries", "all")
+    whole = {key: schema.conform(key, found[FILES[key]]) for key in TABLES}
+    return Entry(ident, whole, record.get("queries", "all"), shards.model_of(record))
 
 
-def _small(of: Index) -> bool:
-    return len(of.at) < MOST_TRIALS / 2 and of.ends["queries"][-1] < MOST_ROWS / 2
-
-
-def _is_sound(files: Any, name: str) -> bool:
-    try:
-        return bool(tables(files, name))
-    except NewerSchema:
-        raise
-    except DataError:
-        return False
-
-
-def _drop(files: Any, idents: Sequence[str], done: Compacted) -> None:
-    for ident in idents:
-        # A commit looks for its trial under this lock, first among the shards, then in the packs.
-        with files.lock():
-            files.remove_shard(f"trials/{ident}")
-        done.from_shards += 1
+def of_pack(index: Index, tables: Tables, ident: str) -> Entry:
+    """A trial's entry, from the index and the tables of its pack."""
+    at = index.at[ident]
+    return Entry(ident, index.cut(tables, at, at), index.kept[at], index.models[at])

@@ -1,5 +1,7 @@
 """One trial's tables as a shard: Parquet files and `commit.json`, which names each with its SHA-256 and rows.
 
+A shard may hold the trial's model as well, a file of bytes (`models.py`), listed in the same way.
+
 A shard appears whole or not at all (`files.put`), and a reader checks every byte against its commit record. Parquet's
 own page checksums let other readers notice damage too.
 """
@@ -20,7 +22,7 @@ from harness.errors import DataError
 from harness.store import schema
 from harness.store.files.checksummed import check_version, seal, unseal
 
-COMMIT = "commit.json"
+COMMIT, MODEL = "commit.json", "model.safetensors"
 
 # Small tables: without dictionaries, and with Snappy in place of Zstandard, reading takes a third of the time.
 SMALL = {"compression": "snappy", "use_dictionary": False, "write_statistics": False}
@@ -31,7 +33,11 @@ class Gone(DataError):
 
 
 def encode(
-    name: str, tables: Mapping[str, pa.Table], how: Callable[[pa.Table], dict] = lambda table: SMALL, **more: object
+    name: str,
+    tables: Mapping[str, pa.Table],
+    how: Callable[[pa.Table], dict] = lambda table: SMALL,
+    model: bytes | None = None,
+    **more: object,
 ) -> dict[str, bytes]:
     """The files of a shard called `name`, its commit record last, as `files.put` takes them.
 
@@ -39,9 +45,15 @@ def encode(
         name: Name of the folder.
         tables: By file name without ending.
         how: Options of `pyarrow.parquet.write_table` for a table.
+        model: The kept model, if there is one.
         more: What else the commit record says.
     """
-    blobs, listed = {}, {}
+    blobs: dict[str, bytes] = {}
+    listed: dict[str, dict[str, object]] = {}
+    if model is not None:
+        blobs[MODEL] = model
+        digest = hashlib.sha256(model).hexdigest()
+        listed[MODEL] = {"sha256": digest, "bytes": len(model), "schema": schema.VERSION}
     for key, table in tables.items():
         sink = pa.BufferOutputStream()
         tagged = table.replace_schema_metadata({"upbench_schema": str(schema.VERSION)})
@@ -84,6 +96,31 @@ def contents(files: Any, place: str) -> dict[str, bytes]:
     listed = commit_record(files, place)["files"]
     blobs = {name: _checked_bytes(files, place, name, entry) for name, entry in listed.items()}
     return {**blobs, COMMIT: files.read(f"{place}/{COMMIT}")}
+
+
+def model_of(record: Mapping[str, Any]) -> str | None:
+    """SHA-256 of the model that a commit record lists, or None."""
+    return record["files"].get(MODEL, {}).get("sha256")
+
+
+def model(files: Any, place: str) -> bytes:
+    """The model in a shard that has one, every byte checked.
+
+    Raises:
+        DataError: absent or changed; Gone when the whole shard is absent.
+    """
+    return _checked_bytes(files, place, MODEL, commit_record(files, place)["files"][MODEL])
+
+
+def model_is_there(files: Any, place: str) -> None:
+    """Raise DataError unless the model in a shard has the size that was committed; its bytes are not read."""
+    entry, where = commit_record(files, place)["files"][MODEL], files.where(f"{place}/{MODEL}")
+    try:
+        size = files.size(files.part(place, MODEL, entry["sha256"]))
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", where=where) from error
+    if size != entry["bytes"]:
+        raise DataError(f"damaged: {size} bytes where {entry['bytes']} were committed", where=where)
 
 
 def digest(table: pa.Table) -> str:

@@ -46,6 +46,18 @@ def plan(tmp_path, monkeypatch, capsys, data):
     return run
 
 
+def test_kept_models_are_told_with_their_bytes(plan):
+    told = {keep: plan(STUDY + f"keep: {keep}\n", "--no-probe", "--json")[1] for keep in ("adapters", "none", "all")}
+    found = {keep: json.loads(text) for keep, text in told.items()}
+    each = [trial["trained"] for trial in found["adapters"]["trials"] if trial["method"] == "lora"]
+    assert found["adapters"]["models"] == found["all"]["models"] == 4 * sum(each) > 0 and found["none"]["models"] == 0
+    full = json.loads(plan(STUDY.replace("lora", "full") + "keep: all\n", "--no-probe", "--json")[1])
+    assert full["models"] == 4 * sum(trial["trained"] for trial in full["trials"]) > 10**7
+    said = plan(STUDY, "--no-probe")[1]
+    assert re.search(r"models: \d+ kB of trained parameters are kept \(keep: adapters\)", said), said
+    assert "models" not in plan(STUDY + "keep: none\n", "--no-probe")[1]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

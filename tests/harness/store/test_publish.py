@@ -9,6 +9,7 @@ from harness.cli import main
 from harness.errors import UserError
 from harness.store import merge, schema
 from harness.store.files.checksummed import unseal
+from harness.store.files.packs import Entry
 from harness.store.store import Store
 from reports.compare import Records
 from tests.campaigns import sizes
@@ -101,8 +102,8 @@ def test_uncommitted_code_is_never_published(store, tmp_path, capsys):
 
 
 def test_thinning_goes_one_way(store):
-    entry_of = ("aaaa", {"queries": schema.build("queries", store.read("one").queries)}, "none")
-    assert merge.thin(entry_of, "selected")[2] == "none"
+    entry_of = Entry("aaaa", {"queries": schema.build("queries", store.read("one").queries)}, "none")
+    assert merge.thin(entry_of, "selected").kept == "none"
     with pytest.raises(UserError):
         store.set_aside("zzzz")
 

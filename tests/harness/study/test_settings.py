@@ -33,6 +33,7 @@ TRIALS: dict[str, list[tuple[Any, dict[str, Any]]]] = {
     "rules": [([{"when": {"dataset": "synth_cuhk"}, "set": {"recipe.lr": 0.25}}], {"recipe.lr": 0.25})],
     "selection": [("last", {"selection": "last"}), ("test-oracle", {"selection": "test-oracle"})],
     "evaluate_on": [(["synth_rstp"], {"evaluate_on": [OTHER]})],
+    "keep": [("all", {"keep": "all"}), ("none", {"keep": "none"})],
     "device": [("cpu", {"device": "cpu"})],
     "threads": [(3, {"threads": 3})],
 }

@@ -165,9 +165,9 @@ def test_a_backbone_that_was_trained_leaves_the_next_one_as_it_was_read():
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
-# `selection`, `phase` and what val and test are for: test_clean_choice.py; `evaluate_on`: test_trial.py.
+# `selection`, `phase` and what val and test are for: test_clean_choice.py; `evaluate_on`: test_trial.py; `keep`: kept/.
 SEEN = {"method", "options", "label", "budget", "dataset", "backbone", "seed", "device", "threads", "tuned"}
-ELSEWHERE = {"recipe", "selection", "phase", "evaluate_on"}
+ELSEWHERE = {"recipe", "selection", "phase", "evaluate_on", "keep"}
 
 
 def test_every_field_is_looked_at():
