@@ -22,3 +22,25 @@ LOOKS: dict[str, tuple[str, str, tuple]] = {
     "s_prefix": ("#e69f00", "d", ()),
     "l_adapter": (GREEN, "v", ()),
 }
+
+
+def line(label: str, alpha: float | None = None) -> tuple:
+    """Look of a line without markers."""
+    colour, _, dash = LOOKS[label]
+    return colour, dash, "", "", alpha
+
+
+def plain(colour: str, dash: tuple = ()) -> tuple:
+    """Look of a line that is no method's."""
+    return colour, dash, "", "", None
+
+
+def dot(colour: str, marker: str, fill: str = "") -> tuple:
+    """Look of a marker alone."""
+    return colour, None, marker, fill or colour, None
+
+
+def entry(label: str) -> tuple:
+    """Look of a line with markers, as in a legend."""
+    colour, marker, dash = LOOKS[label]
+    return colour, dash, marker, colour, None

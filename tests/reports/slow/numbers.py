@@ -115,9 +115,9 @@ def law(points: Sequence) -> dict:
     _, _, coarse = fit(means, grid)
     ceiling, drop, rate = fit(means, coarse * np.geomspace(0.96, 1.04, 81))
     noise = np.random.default_rng(0).normal(0, 1, (500, len(x)))
-    ceilings = [fit(ceiling - drop * x**-rate + row * spread / np.sqrt(n), grid)[0] for row in noise]
-    low, high = np.quantile(ceilings, [0.025, 0.975])
-    return {"ceiling": ceiling, "drop": drop, "rate": rate, "low": low, "high": high, "spread": spread}
+    draws = [fit(ceiling - drop * x**-rate + row * spread / np.sqrt(n), grid) for row in noise]
+    low, high = np.quantile([c for c, _, _ in draws], [0.025, 0.975])
+    return {"ceiling": ceiling, "drop": drop, "rate": rate, "low": low, "high": high, "draws": draws}
 
 
 def short(value: float) -> str:
@@ -128,3 +128,32 @@ def short(value: float) -> str:
             text = f"{size:.2f}" if size < 9.95 else f"{size:.1f}" if size < 99.5 else f"{size:.0f}"
             return (text.rstrip("0").rstrip(".") if "." in text else text) + unit
     return f"{value:.0f}"
+
+
+def ranked(values: Sequence[float]) -> list[float]:
+    """Ranks, 1 for the highest; equal values share their mean rank."""
+    return [sum(v > x for v in values) + (sum(v == x for v in values) + 1) / 2 for x in values]
+
+
+def friedman(ranks: Sequence[Sequence[float]]) -> float:
+    """p that all methods are alike, from ranks [tasks, methods]; corrected for ties."""
+    n, k = len(ranks), len(ranks[0])
+    sums = [sum(row[j] for row in ranks) for j in range(k)]
+    ties = sum(row.count(r) ** 2 - 1 for row in ranks for r in row)
+    statistic = 12 / (n * k * (k + 1)) * sum(s * s for s in sums) - 3 * n * (k + 1)
+    return float(stats.chi2.sf(statistic / (1 - ties / (n * k * (k * k - 1))), k - 1))
+
+
+def nemenyi(methods: int, tasks: int, level: float = 0.05) -> float:
+    """Critical difference of mean ranks; the quantile of the studentised range by halving an integral on a grid."""
+    z = np.linspace(-9, 9, 20001)
+
+    def within(q: float) -> float:
+        spread = (stats.norm.cdf(z + q) - stats.norm.cdf(z)) ** (methods - 1)
+        return float(np.trapezoid(methods * stats.norm.pdf(z) * spread, z))
+
+    low, high = 0.0, 20.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if within(middle) >= 1 - level else (middle, high)
+    return high / math.sqrt(2) * math.sqrt(methods * (methods + 1) / (6 * tasks))
