@@ -114,7 +114,8 @@ def _panel(axes: Axes, panel: int) -> Iterator[Mark]:
 def _shape(artist: Artist, axes: Axes, panel: int) -> Mark:
     if isinstance(artist, Line2D):
         space, shift = _space(artist.get_transform(), axes)
-        return Mark("line", panel, artist.get_xydata(), line_look(artist), space=space, shift=shift)
+        kind = "line" if artist.get_drawstyle() == "default" else artist.get_drawstyle()
+        return Mark(kind, panel, artist.get_xydata(), line_look(artist), space=space, shift=shift)
     if isinstance(artist, Rectangle):
         space, shift = _space(artist.get_data_transform(), axes)
         at = (artist.get_x(), artist.get_y(), artist.get_width(), artist.get_height())
@@ -151,9 +152,10 @@ def _colours(collection: Collection) -> tuple:
 def line_look(line: Line2D) -> tuple:
     """Colour, dash (None without a line), marker, its fill (a colour, 'bottom' or 'none') and alpha."""
     # A dash given in numbers reads back as '--' from the public method.
-    dash = None if line.get_linestyle() in ("None", "") else tuple(line._unscaled_dash_pattern[1] or ())
+    unseen = line.get_linestyle() in ("None", "") or not line.get_linewidth()
+    dash = None if unseen else tuple(line._unscaled_dash_pattern[1] or ())
     marker = line.get_marker()
-    if marker in ("None", "", None):
+    if marker in ("None", "", None) or not line.get_markersize():
         return to_hex(line.get_color()), dash, "", "", line.get_alpha()
     style = line.get_fillstyle()
     fill = to_hex(line.get_markerfacecolor()) if style == "full" else style
