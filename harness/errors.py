@@ -71,8 +71,16 @@ class Preempted(UserError):
     exit_code = 75
 
 
+def brief(text: str, most: int = 80) -> str:
+    """A text that was given, cut to so many characters with dots in its middle, for use in a message."""
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[-half:]}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`, or None when nothing is near."""
+    """The known name most like `name`, or None when nothing is near, as to any name of more than 200 characters."""
+    if len(name) > 200:
+        return None
     known = list(known)
     starts = [k for k in known if name and (k.startswith(name) or name.startswith(k))]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)

@@ -16,7 +16,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
-from harness.errors import UserError, nearest
+from harness import paths
+from harness.errors import UserError, brief, nearest
 
 PACKAGES = {
     "methods": "methods",
@@ -57,11 +58,13 @@ def source(kind: str, name: str) -> Path:
         if spec is not None and spec.origin is not None:
             return Path(spec.origin)
     path = Path(name)
-    if name.endswith(".py") and path.is_file():
+    if name.endswith(".py") and paths.is_file(path):
         return path.resolve()
     one = "loss" if kind == "losses" else kind[:-1]
     raise UserError(
-        f"unknown {one} '{name}'", expected=f"one of {', '.join(names(kind))}", nearest=nearest(name, names(kind))
+        f"unknown {one} '{brief(name)}'",
+        expected=f"one of {', '.join(names(kind))}",
+        nearest=nearest(name, names(kind)),
     )
 
 
@@ -96,7 +99,7 @@ def rooted(names: object, folder: Path) -> object:
         return [rooted(item, folder) for item in names]
     if isinstance(names, dict):
         return {rooted(key, folder): rooted(value, folder) for key, value in names.items()}
-    if isinstance(names, str) and names.endswith(".py") and (folder / names).is_file():
+    if isinstance(names, str) and names.endswith(".py") and paths.is_file(folder / names):
         return str((folder / names).resolve())
     return names
 

@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.adaptation.method import Method, limits_of, sized, sizes, trainable
-from harness.errors import UserError
+from harness.errors import UserError, brief
 from harness.model.clip import Backbone, Shape
 
 Mode = Literal["params", "flops", "memory"]
@@ -38,6 +38,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 SAID = {"params": "trains {:,} parameters", "flops": "costs {:,} FLOPs per pair", "memory": "holds {:,} bytes"}
 BATCH = 64  # pairs whose activations count as memory unless told otherwise
 PER_PARAMETER = 16  # bytes: weight, gradient and AdamW's two moments in float32
+LARGEST = 2**63  # of a count: beyond it no file holds it
 FURTHEST = 2.0**40  # a factor at which every option has met its limit
 UNITS = {"": 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
@@ -114,8 +115,8 @@ def parse(text: str | int | float, where: str | None = None) -> Budget:
     """Read a budget.
 
     Raises:
-        UserError: neither a share between 0 and 100 % nor a positive whole count. Shares of a cost may be above 100 %:
-            a method can cost more than full fine-tuning.
+        UserError: neither a share between 0 and 100 % nor a positive whole count below 2^63. Shares of a cost may be
+            above 100 %, since a method can cost more than full fine-tuning, and go up to a million %.
     """
     written = str(text).strip()
     word, _, rest = written.partition(" ")
@@ -124,16 +125,16 @@ def parse(text: str | int | float, where: str | None = None) -> Budget:
     share = re.fullmatch(r"([0-9.]+)\s*%(\s+of\s+backbone)?", amount)
     count = re.fullmatch(r"([0-9]+(?:[,_][0-9]{3})*(?:\.[0-9]+)?)\s*([kMG]?)", amount)
     try:
-        highest = 100 if mode == "params" else math.inf
+        highest = 100 if mode == "params" else 1_000_000
         if share and 0 < float(share[1]) < highest and (mode == "params" or not share[2]):
             return Budget(written, share=float(share[1]) / 100, of_backbone=bool(share[2]), mode=mode)
         number = Fraction(count[1].replace(",", "").replace("_", "")) * UNITS[count[2]] if count else 0
-        if number >= 1 and number.denominator == 1:
+        if 1 <= number < LARGEST and number.denominator == 1:
             return Budget(written, count=int(number), mode=mode)
     except ValueError:
         pass
-    expected = "a share like 4.7% or a count like 2M, alone or after flops or memory"
-    raise UserError(f"cannot read budget '{written}'", where or "budgets", expected)
+    expected = "a share like 4.7% or a count like 2M below 2^63, alone or after flops or memory"
+    raise UserError(f"cannot read budget '{brief(written)}'", where or "budgets", expected)
 
 
 def solve(method: Method, shape: Shape, budget: Budget | None, batch: int = BATCH) -> Solution:

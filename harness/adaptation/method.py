@@ -30,7 +30,8 @@ Depth = int | tuple[int, ...] | None  # first n blocks, last -n blocks, a list o
 if TYPE_CHECKING:
     from dataclasses import dataclass as options  # what checkers of types make of the one below
 else:
-    options = functools.partial(dataclass, frozen=True, config=ConfigDict(extra="forbid", strict=True))
+    STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    options = functools.partial(dataclass, frozen=True, config=STRICT)
 
 
 @runtime_checkable

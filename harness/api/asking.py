@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError, nearest
+from harness import paths
+from harness.errors import UserError, brief, nearest
 
 if TYPE_CHECKING:
     from harness.store.store import Store
     from harness.study.study import Study
     from harness.study.tuning import Laid
 
+SEEDS = 10_000  # that are asked for by their number
 STORE, DATA = "results/local", "data"  # where results and data sets are, unless told otherwise
 STORE_VARIABLE, DATA_VARIABLE = "UPBENCH_STORE", "UPBENCH_DATA"
 
@@ -33,7 +35,12 @@ def texts(settings: Mapping[str, Any] | None, seeds: int | None = None) -> dict[
     """Settings with their values as YAML, as the command line has them; `seeds` is how many, counted from 0.
 
     A text stands for what YAML reads in it, as after `--set`.
+
+    Raises:
+        UserError: more seeds than a study may have trials.
     """
+    if seeds is not None and not 1 <= seeds <= SEEDS:
+        raise UserError(f"{seeds:,} seeds", "seeds", f"1 to {SEEDS:,}")
     found = {key: value if isinstance(value, str) else json.dumps(value) for key, value in (settings or {}).items()}
     return found if seeds is None else {**found, "seeds": json.dumps(list(range(seeds)))}
 
@@ -45,7 +52,7 @@ def find_study(text: str | Path) -> Path:
         UserError: no such study, with the nearest known name.
     """
     path = Path(text)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
+    if path.suffix in (".yaml", ".yml") or paths.is_file(path):
         return path  # reading it reports when it is not there
     known = study_files()
     # The name in its document, by which results are kept, has no slash.
@@ -53,7 +60,9 @@ def find_study(text: str | Path) -> Path:
         if name in known:
             return known[name]
     raise UserError(
-        f"no study '{text}'", expected=f"a YAML file, or one of {', '.join(known)}", nearest=nearest(str(text), known)
+        f"no study '{brief(str(text))}'",
+        expected=f"a YAML file, or one of {', '.join(known)}",
+        nearest=nearest(str(text), known),
     )
 
 
@@ -71,9 +80,14 @@ def study_files() -> dict[str, Path]:
 
 
 def load(
-    text: str | Path, settings: Mapping[str, str], meanwhile: Callable[[Study], None] = lambda study: None
+    text: str | Path,
+    settings: Mapping[str, str],
+    meanwhile: Callable[[Study], None] = lambda study: None,
+    many: bool = False,
 ) -> Study:
     """Read and check a study; `meanwhile` is called as soon as the file itself is known to be sound.
+
+    A study of more than 10,000 trials is refused unless `many`.
 
     Options of methods are checked last, because that imports torch; a faulty file has all its faults told at once.
     """
@@ -82,18 +96,18 @@ def load(
 
     path = find_study(text)
     try:
-        study = read(path, settings)
+        study = read(path, settings, many=many)
     except UserError as error:
-        if not path.is_file():
+        if not paths.is_file(path):
             raise
         from harness.trial.resolve import check
 
-        read(path, settings, check)
+        read(path, settings, check, many)
         raise error from None
     meanwhile(study)
     from harness.trial.resolve import check
 
-    return read(path, settings, check)
+    return read(path, settings, check, many)
 
 
 def lay_out(study: Study, data: str, results: Store) -> Laid:

@@ -53,6 +53,7 @@ def plan(
     seeds: int | None = None,
     workers: int | None = None,
     probe: bool = True,
+    many: bool = False,
 ) -> Plan:
     """The trials of a study with their solved budgets, which are done, and what the others will cost.
 
@@ -66,6 +67,7 @@ def plan(
         seeds: This many seeds, counted from 0, in place of the study's.
         workers: Trials side by side, for the estimate; default one per core or GPU.
         probe: Measure a few steps to tell time, memory and disk.
+        many: Allow more than 10,000 trials.
 
     Raises:
         UserError: no such study, or faults of the file, all in one message.
@@ -76,7 +78,7 @@ def plan(
     from harness.trial.kept import model
 
     store, data = asking.places(store, data)
-    asked = asking.load(study, asking.texts(settings, seeds))
+    asked = asking.load(study, asking.texts(settings, seeds), many=many)
     results = Store(store)
     laid = asking.lay_out(asked, data, results)
     done = results.done(trial["id"] for trial in laid.trials)

@@ -64,6 +64,7 @@ def run(
     gpu_share: float | str | None = None,
     retry_failed: bool = False,
     accept_drift: bool = False,
+    many: bool = False,
     progress: bool = False,
     tell: Callable[[str], object] = _silent,
     warn: Callable[[str], object] = _silent,
@@ -80,6 +81,7 @@ def run(
         gpu_share: Of a GPU for each trial, more than 0 to 1, or "auto" to measure it; default 1.
         retry_failed: Run trials again that failed or were out of memory.
         accept_drift: Go on under other releases, and without checkpoints that do not fit.
+        many: Allow more than 10,000 trials.
         progress: Show trials on standard output as they finish.
         tell, warn: Take each line that the command line would print, and those about damaged trials.
         began: `time.perf_counter()` from which wall time counts; default now.
@@ -113,7 +115,7 @@ def run(
             session(read)
 
     try:
-        asked = asking.load(study, asking.texts(settings, seeds), start)
+        asked = asking.load(study, asking.texts(settings, seeds), start, many)
         if address and early:
             early[0].wait()  # a wrong address is told before trials are resolved
         laid, ids = _declare(asked, data, results, tell, accept_drift)

@@ -7,6 +7,7 @@ ends in one line, a log file, and 70.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ BEGAN = time.perf_counter()
 
 import click  # noqa: E402
 
-from harness.errors import UserError, nearest  # noqa: E402
+from harness.errors import UserError, brief, nearest  # noqa: E402
 
 COMMANDS = {
     "run": "run what is not done yet of a study",
@@ -102,6 +103,8 @@ def call(args: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            return _say(f"{brief(str(error.filename))}: too long for the file system; expected a shorter path", 2)
         from harness.api.asking import log
 
         text = " ".join(str(error).split())[:200]

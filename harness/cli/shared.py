@@ -30,7 +30,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="print JSON")
 set_option = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="replace a value of the study, such as recipe.lr=1e-3"
 )
-seeds_option = click.option("--seeds", type=click.IntRange(min=1), help="this many seeds, counted from 0")
+seeds_option = click.option("--seeds", type=click.IntRange(1, asking.SEEDS), help="this many seeds, counted from 0")
+many_option = click.option("--many", is_flag=True, help="allow more than 10,000 trials")
 
 
 def assignments(settings: Sequence[str]) -> dict[str, str]:

@@ -5,23 +5,25 @@ Nothing here looks at data or weights; what a method says of its options comes i
 
 from __future__ import annotations
 
+import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from harness import registry
+from harness import paths, registry
 from harness.data.subset import tested
-from harness.errors import UserError, nearest
+from harness.errors import UserError, brief, nearest
 from harness.study import grid as grids
 from harness.study.study import Study
 from harness.study.values import Entry, Rule, Tuning, named
 from harness.training.recipe import Recipe
-from harness.trial.spec import Backbone, recipe
+from harness.trial.spec import Backbone, Setting, Trial, recipe
 
+MOST = 100  # faults that are told of a file
 Place = tuple[Any, ...]  # keys and indices
 Fault = tuple[Place, str]  # place in the file, sentence
 Check = Callable[[str, Mapping[str, Any]], list[str]]  # method, options -> faults
@@ -34,7 +36,7 @@ SEARCHED = ("options", "recipe", "backbone")
 def of_value(error: Mapping[str, Any], before: tuple = ()) -> Fault:
     """Place and sentence of one fault that pydantic found; with the value's parsed type."""
     place = tuple(part for part in error["loc"] if not (isinstance(part, str) and ("[" in part or part == "str")))
-    key = ".".join(str(part) for part in (*before, *place))
+    key = brief(".".join(str(part) for part in (*before, *place)))
     if error.get("type") == "extra_forbidden":
         near = nearest(str(place[-1]), {name: None for kind in KINDS for name in kind.model_fields})
         return (*before, *place), f"unknown key '{key}'" + (f"; did you mean {near}?" if near else "")
@@ -51,7 +53,7 @@ def of_value(error: Mapping[str, Any], before: tuple = ()) -> Fault:
 
 def of_values(error: ValidationError, before: tuple = ()) -> list[Fault]:
     """Every fault that pydantic found, but not that a list is too short whose items are at fault themselves."""
-    found = error.errors()
+    found = error.errors()[:MOST]
     inner = {part["loc"][:end] for part in found for end in range(len(part["loc"]))}
     return [of_value(part, before) for part in found if part["type"] != "too_short" or part["loc"] not in inner]
 
@@ -94,8 +96,9 @@ def of_axes(tree: Mapping[str, Any], check: Check | None) -> Iterator[Fault]:
             if problem := _path(key, first):
                 yield (*place, key), problem
             elif isinstance(values, list):
-                if not values or any(value in values[:at] for at, value in enumerate(values)):
+                if not values or _twice(values):
                     yield (*place, key), f"{key}: " + ("a value is given twice" if values else "no values")
+                    continue
                 for at, value in enumerate(values):
                     yield from (((*place, key, at), text) for text in _value(key, value, concerned, check))
     rules = tree.get("rules")
@@ -149,10 +152,13 @@ def _one_name(study: Study) -> Iterator[Fault]:
                 yield (place, index), f"{words}; expected the same options here, or another study"
 
 
-def of_trials(study: Study) -> Iterator[Fault]:
-    """Values that do not go together in a trial, which is named."""
+def of_trials(study: Study, seen: Callable[[Iterable[Trial]], Iterable[Fault]] | None = None) -> Iterator[Fault]:
+    """Values that do not go together in a trial, which is named; and what `seen` finds in the trials."""
     misfits: list[tuple[str, Exception]] = []
-    deque(grids.spread(study, study.seeds[:1], misfits=misfits), maxlen=0)
+    trials = (spot.trial for spot in grids.spread(study, study.seeds[:1], misfits=misfits))
+    if seen is not None:
+        yield from seen(trials)
+    deque(trials, maxlen=0)
     if study.tuned:
         searched = grids.spread(
             study,
@@ -165,9 +171,9 @@ def of_trials(study: Study) -> Iterator[Fault]:
     for label, error in misfits:
         if isinstance(error, ValidationError):
             for _, text in of_values(error):
-                yield (), f"trial {label}: {text.removeprefix(': ')}"
+                yield (), f"trial {brief(label)}: {text.removeprefix(': ')}"
         else:
-            yield (), f"trial {label}: {error}"
+            yield (), f"trial {brief(label)}: {error}"
 
 
 def _rule(place: tuple, rule: Mapping[str, Any], entries: Sequence[Entry], check: Check | None) -> Iterator[Fault]:
@@ -200,6 +206,11 @@ def _value(key: str, value: Any, entries: Sequence[Entry], check: Check | None) 
         except ValidationError as error:
             # A value may be sound and only not go with the defaults of the others.
             yield from (text for place, text in of_values(error, (first,)) if place[1:2] == (rest,))
+    elif first in Setting.model_fields and not rest:
+        try:
+            Setting(**{first: value})
+        except ValidationError as error:
+            yield from (text for _, text in of_values(error))
     elif first == "options" and rest and check is not None:
         for entry in entries:
             if _known(entry) and not check(entry.method, entry.options):
@@ -242,7 +253,7 @@ def _option(entry: Entry, item: Any, problem: str) -> tuple:
 
 
 def _known(entry: Entry) -> bool:
-    return entry.method in registry.names("methods") or Path(entry.method).is_file()
+    return entry.method in registry.names("methods") or paths.is_file(entry.method)
 
 
 def _unknown(kind: str, name: str) -> str | None:
@@ -251,6 +262,12 @@ def _unknown(kind: str, name: str) -> str | None:
     except UserError as error:
         return str(error)
     return None
+
+
+def _twice(values: Sequence[Any]) -> bool:
+    """Whether a value is given twice; mappings and lists are compared as JSON."""
+    plain = [json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value for value in values]
+    return len(set(plain)) < len(plain)
 
 
 def _met(wanted: Any, value: Any) -> bool:

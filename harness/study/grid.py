@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.errors import UserError, brief
 from harness.study.study import Study
 from harness.study.values import Entry
 from harness.study.yaml import put
@@ -70,6 +71,9 @@ def spread(
         points: Tuned values to set in a cell; the axis around the seeds.
         phase: "tuning": on val alone, and with the point in the label.
         misfits: Takes in labels and faults of trials whose values do not go together; without it the first is raised.
+
+    Raises:
+        UserError: values that do not go together, with the trial's label.
     """
     axes = [[(key, value) for value in values] for key, values in study.grid.items()]
     rows = list(zip(*([(k, v) for v in values] for k, values in study.zip.items()), strict=True)) or [()]
@@ -93,21 +97,28 @@ def spread(
             chosen = dict([*place, *row])
             base["label"] = labelled(base["label"], chosen)
             for seed in seeds:
-                bare, _ = _settled(study, {**base, "seed": seed}, chosen)
+                try:
+                    bare, _ = _settled(study, {**base, "seed": seed}, chosen)
+                except UserError as error:
+                    if misfits is None:
+                        raise
+                    misfits.append((base["label"], error))
+                    break
                 cell = Cell(index, bare["label"], bare["budget"], str(bare["dataset"]))
                 for point in points(cell):
-                    full, dropped = _settled(study, {**base, "seed": seed}, {**chosen, **point})
-                    if dropped:
-                        continue
-                    if phase:
-                        full |= {"phase": phase, "selection": "val", "evaluate_on": ()}
-                        full["label"] = labelled(full["label"], point)
+                    label = labelled(bare["label"], point if phase else {})
                     try:
+                        full, dropped = _settled(study, {**base, "seed": seed}, {**chosen, **point})
+                        if dropped:
+                            continue
+                        if phase:
+                            full |= {"phase": phase, "selection": "val", "evaluate_on": ()}
+                            full["label"] = label = labelled(full["label"], point)
                         trial = Trial(**{**full, "recipe": recipe(full["recipe"])})
-                    except ValueError as error:
+                    except (ValueError, UserError) as error:
                         if misfits is None:
-                            raise
-                        misfits.append((full["label"], error))
+                            raise UserError(f"trial {brief(label)}: {' '.join(str(error).split())}") from error
+                        misfits.append((label, error))
                         continue
                     yield Spot(cell, point, trial)
 
@@ -125,13 +136,22 @@ def points(study: Study, entry: Entry) -> list[Point]:
     axes = study.axes(entry)
     if not axes:
         return []
-    every = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-    wanted = study.tuning.trials
-    if wanted == "all" or wanted >= len(every):
-        return every
     lengths = tuple(len(values) for values in axes.values())
-    drawn = random.Random(f"{lengths} {wanted}").sample(range(math.prod(lengths)), wanted)
-    return [every[index] for index in sorted(drawn)]
+    every, wanted = range(math.prod(lengths)), study.tuning.trials
+    if wanted == "all" or wanted >= len(every):
+        drawn: Sequence[int] = every
+    else:
+        drawn = sorted(random.Random(f"{lengths} {wanted}").sample(every, wanted))
+    return [_point(axes, index) for index in drawn]
+
+
+def _point(axes: Mapping[str, Sequence[Any]], index: int) -> Point:
+    """One of all points in the order of `itertools.product`, in which the last key changes first."""
+    found: Point = {}
+    for key, values in reversed(list(axes.items())):
+        index, at = divmod(index, len(values))
+        found[key] = values[at]
+    return {key: found[key] for key in axes}
 
 
 def with_values(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,6 +176,8 @@ def _settled(study: Study, base: Mapping[str, Any], values: Mapping[str, Any]) -
 
 def idle(study: Study) -> list[int]:
     """Indices of the rules that match no trial."""
+    if not study.rules:
+        return []
     seen: set[int] = set()
     free = study.model_copy(update={"rules": ()})
     tried: list[tuple[Sequence[int], Callable[[Cell], Sequence[Point]]]] = [(study.seeds, lambda cell: ({},))]

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 
 from harness import registry
+from harness.data.pipeline.presets import PRESETS
 from harness.study.faults import SEARCHED, SETTABLE
 from harness.study.study import Study
 from harness.training.recipe import Recipe
@@ -58,7 +59,9 @@ def _recipe(definitions: Schema) -> Schema:
 def _found(fields: Schema) -> Schema:
     """Fields of a recipe whose values are names of files."""
     losses = {**fields["losses"], "items": {"enum": registry.names("losses")}}
-    return {"name": {"enum": registry.names("recipes"), "description": "what the others differ from"}, "losses": losses}
+    augmentation = {**fields["augmentation"], "enum": list(PRESETS)}
+    name = {"enum": registry.names("recipes"), "description": "what the others differ from"}
+    return {"name": name, "losses": losses, "augmentation": augmentation}
 
 
 def _dataset() -> Schema:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from harness.study.values import Axes, Entry, Name, Rule, Tuning, named
+from harness.study.values import Axes, Budget, Entry, Name, Rule, Tuning, named
 from harness.training.recipe import Value
-from harness.trial.spec import Backbone, Data, Keep, Listed, Selection, recipe
+from harness.trial.spec import Backbone, Data, Device, Keep, Listed, Seed, Selection, Threads, recipe
 
 
 class Study(Value):
@@ -21,20 +21,20 @@ class Study(Value):
     backbone: Annotated[Backbone, BeforeValidator(lambda v: {"name": v} if isinstance(v, str) else v)]
     datasets: Annotated[tuple[Data, ...], Listed, Field(min_length=1)]
     methods: Annotated[tuple[Entry, ...], Listed, Field(min_length=1)]
-    budgets: Annotated[tuple[str | int | None, ...], Listed] = (None,)
+    budgets: Annotated[tuple[Budget, ...], Listed] = (None,)
     budget_mode: Literal["params", "flops", "memory"] = "params"  # of budgets that do not name theirs
-    seeds: Annotated[tuple[int, ...], Listed, Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Listed, Field(min_length=1)] = (0,)
     recipe: dict[str, Any] = {}
     grid: Axes = {}
     zip: Axes = {}
     tune: Axes = {}
     tuning: Tuning = Tuning()
-    rules: Annotated[tuple[Rule, ...], Listed] = ()
+    rules: Annotated[tuple[Rule, ...], Listed, Field(max_length=1000)] = ()
     selection: Selection = "val"
-    evaluate_on: Annotated[tuple[Data, ...], Listed] = ()
+    evaluate_on: Annotated[tuple[Data, ...], Listed, Field(max_length=100)] = ()
     keep: Keep = "adapters"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Annotated[int, Field(ge=1)] = 1
+    device: Device = "auto"
+    threads: Threads = 1
 
     @field_validator("datasets", "evaluate_on", mode="before")
     @classmethod

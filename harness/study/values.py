@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from harness.training.recipe import Value
-from harness.trial.spec import Listed
+from harness.trial.spec import Listed, Seed
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+Budget = Annotated[str | int | None, BeforeValidator(lambda value: _budget(value))]
 Axes = dict[str, list[Any]]  # dotted key -> values
+
+
+def _budget(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | None):
+        raise ValueError("a share like 4.7%, a count like 2M, or null")
+    return value
 
 
 def named(value: Any, key: str) -> Any:
@@ -32,7 +39,7 @@ class Entry(Value):
     method: str
     options: dict[str, Any] = {}
     label: str | None = None
-    budgets: Annotated[tuple[str | int | None, ...], Listed] | None = None
+    budgets: Annotated[tuple[Budget, ...], Listed] | None = None
     recipe: dict[str, Any] = {}
     tune: Axes | None = None  # in place of the study's
 
@@ -55,7 +62,7 @@ class Tuning(Value):
     """How values of `tune` are chosen: on val, with seeds of their own, the same number of trials for each method."""
 
     trials: Annotated[int, Field(ge=1)] | Literal["all"] = "all"  # points for each choice; fewer than all are drawn
-    seeds: Annotated[tuple[int, ...], Listed, Field(min_length=1)] = (100,)
+    seeds: Annotated[tuple[Seed, ...], Listed, Field(min_length=1)] = (100,)
     per: Annotated[tuple[Literal["method", "budget", "dataset"], ...], Listed] = ("method", "dataset")
     prune: Literal["none", "asha"] = "none"
 

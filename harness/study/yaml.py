@@ -1,7 +1,4 @@
-"""YAML documents with the line of every key, so that an error can say where.
-
-YAML 1.2 is read: `no` is text, `1e-3` a number, a key given twice is refused.
-"""
+"""Documents of studies with the line of every key, so that an error can say where; one may extend another."""
 
 from __future__ import annotations
 
@@ -9,18 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import YAMLError
+from harness import paths
+from harness.errors import UserError, brief, nearest
+from harness.study import nodes
+from harness.study.nodes import Lines
 
-from harness.errors import UserError, nearest
-
-Lines = dict[tuple, int | str]
+SIZE = 100_000  # bytes of a file
 
 
-def value(text: str) -> Any:
-    """One YAML value, as on a command line."""
-    return YAML(typ="safe").load(text)
+def value(text: str, where: str) -> Any:
+    """One YAML value, as on a command line; `where` is the place that a fault names."""
+    if len(text) > SIZE:
+        raise UserError(f"a value of {len(text):,} characters", where, f"at most {SIZE:,}")
+    return nodes.read(text, lambda line: where)[0]
 
 
 def put(tree: dict[str, Any], path: str, value: Any) -> None:
@@ -35,27 +33,29 @@ def put(tree: dict[str, Any], path: str, value: Any) -> None:
 
 def read(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Lines]:
     """A mapping and the line of each of its keys; `extends: FILE` merges over another document beside it."""
-    if not path.is_file():
-        near = nearest(path.name, [p.name for p in path.parent.glob("*.yaml")] if path.parent.is_dir() else [])
-        raise UserError("no such study", path, "a YAML file", near)
+    if not paths.is_file(path):
+        near = nearest(path.name, [p.name for p in path.parent.glob("*.yaml")] if paths.is_folder(path.parent) else [])
+        raise UserError("no such study", brief(str(path), 200), "a YAML file", near)
+    with path.open("rb") as file:
+        content = file.read(SIZE + 1)
+    if len(content) > SIZE:
+        raise UserError(f"a study of {path.stat().st_size:,} bytes", path, f"at most {SIZE:,}")
     try:
-        tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-    except DuplicateKeyError as error:
-        raise UserError(
-            f"key given twice: {error.problem.split(chr(34))[1]}", f"{path}:{error.problem_mark.line + 1}"
-        ) from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else path
-        raise UserError(f"no YAML: {getattr(error, 'problem', None) or error}", where) from error
-    if not isinstance(tree, Mapping):
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"no YAML: byte {error.start} is not UTF-8", path, "text in UTF-8") from error
+    plain, lines = nodes.read(text, lambda line: f"{path}:{line}" if line else str(path))
+    if not isinstance(plain, dict):
         raise UserError("a study is a mapping of keys", path, "name, backbone, datasets, methods, ...")
-    lines: Lines = {}
-    plain = _plain(tree, (), lines)
-    if parent := plain.pop("extends", None):
-        other = (path.parent / str(parent)).resolve()
-        if other in seen:
-            raise UserError(f"extends itself through {parent}", path)
+    if (parent := plain.pop("extends", None)) is not None:
+        at = line_of(path, lines, ("extends",))
+        if not isinstance(parent, str) or not parent:
+            raise UserError(f"extends: {brief(repr(parent))} is no file", at, "the name of a study beside it")
+        other = paths.resolved(path.parent / parent)
+        if not paths.is_file(other):
+            raise UserError(f"extends: no such study as {brief(parent)}", at, "a YAML file")
+        if other in seen or other == path.resolve():
+            raise UserError(f"extends itself through {parent}", at)
         base, theirs = read(other, (*seen, path.resolve()))
         plain = _merge(base, plain)
         # Of a list or value that is replaced nothing is left; of a mapping the keys that are not replaced are.
@@ -64,22 +64,6 @@ def read(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Lines
             if not own.intersection(place[:end] for end in range(1, len(place) + 1)):
                 lines.setdefault(place, line if isinstance(line, str) else f"{other}:{line}")
     return plain, lines
-
-
-def _plain(node: Any, place: tuple, lines: Lines) -> Any:
-    marked: Any = node  # ruamel's nodes know their lines by `lc`
-    if isinstance(node, Mapping):
-        for key in node:
-            lines[(*place, key)] = marked.lc.key(key)[0] + 1
-        return {str(key): _plain(value, (*place, key), lines) for key, value in node.items()}
-    if isinstance(node, list):
-        for index in range(len(node)):
-            lines[(*place, index)] = marked.lc.item(index)[0] + 1
-        return [_plain(value, (*place, index), lines) for index, value in enumerate(node)]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
 
 
 def _merge(base: Any, over: Any) -> Any:

@@ -11,14 +11,24 @@ from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 
 from harness import registry
+from harness.data.pipeline.presets import PRESETS
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 HEADS = ("classifier", "interaction", "cross", "mlm_head")  # parts of names that only parameters of heads have
 
 
 def _loss(name: str) -> str:
-    if name not in (known := registry.names("losses")):
+    return _one_of(name, registry.names("losses"))
+
+
+def _augmentation(name: str) -> str:
+    return _one_of(name, list(PRESETS))
+
+
+def _one_of(name: str, known: list[str]) -> str:
+    if name not in known:
         raise PydanticCustomError("literal_error", "input should be {expected}", {"expected": _choice(known)})
     return name
 
@@ -29,12 +39,13 @@ def _choice(names: list[str]) -> str:
 
 
 Loss = Annotated[str, AfterValidator(_loss)]  # a file of `losses/`, or of another package
+Augmentation = Annotated[str, AfterValidator(_augmentation)]  # of `PRESETS`
 
 
 class Value(BaseModel):
-    """A frozen, strict value: unknown keys and implicit conversions are refused."""
+    """A frozen, strict value: unknown keys, implicit conversions and infinite numbers are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Recipe(Value):
@@ -44,11 +55,11 @@ class Recipe(Value):
     """
 
     name: str = "default"
-    epochs: Annotated[int, Field(ge=0)] = 60
+    epochs: Annotated[int, Field(ge=0, le=1_000_000)] = 60
     batch: Annotated[int, Field(ge=1)] = 128
     lr: Positive = 1e-3
     optimizer: Literal["adam", "adamw"] = "adam"
-    betas: tuple[Share, Share] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: Positive = 1e-8
     weight_decay: Annotated[float, Field(ge=0)] = 4e-5  # not on biases
     warmup_epochs: Annotated[float, Field(ge=0)] = 5
@@ -57,10 +68,12 @@ class Recipe(Value):
     schedule_per: Literal["epoch", "step"] = "epoch"
     losses: Annotated[tuple[Loss, ...], Field(min_length=1)] = ("sdm",)
     temperature: Positive = 0.02
-    augmentation: str = "irra"
+    augmentation: Augmentation = "irra"
     mask_captions: Share = 0.0  # share of caption tokens masked, BERT-style, for every loss
     mlm_share: Annotated[float, Field(gt=0, le=1)] = 0.15  # of tokens masked for `mlm` alone, if `mask_captions` is 0
-    interaction: Annotated[int, Field(ge=0)] = 4  # blocks between both towers' tokens and the masked words, for `mlm`
+    interaction: Annotated[int, Field(ge=0, le=64)] = (
+        4  # blocks between both towers' tokens and masked words, for `mlm`
+    )
     sampler: Literal["random", "identity"] = "random"
     instances: Annotated[int, Field(ge=2)] = 4  # captions of one identity in a batch, for the identity sampler
     lr_factors: dict[str, Positive] = {}  # part of a parameter's name -> factor on lr, first match counts

@@ -6,14 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from harness import registry
+from harness.errors import brief
 from harness.training.recipe import Recipe, Value
 from harness.training.recipe import named as named_recipe
 
 Selection = Literal["val", "last", "test-oracle"]
 Keep = Literal["adapters", "all", "none"]
+Device = Literal["auto", "cpu", "cuda"]
+Threads = Annotated[int, Field(ge=1, le=1024)]  # more end the process
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # as a column of the results and torch's generators hold it
+Side = Annotated[int, Field(ge=1, le=4096)]  # pixels
 Listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 
 
@@ -21,7 +26,7 @@ def recipe(given: Mapping[str, Any]) -> Recipe:
     """A recipe from a name and what differs from it."""
     name = given.get("name", "default")
     if name not in (known := registry.names("recipes")):
-        raise ValueError(f"unknown recipe '{name}', known are {', '.join(known)}")
+        raise ValueError(f"unknown recipe '{brief(str(name))}', known are {', '.join(known)}")
     return Recipe(**{**named_recipe(name), **given, "name": name})
 
 
@@ -37,10 +42,22 @@ class Backbone(Value):
 
     name: str = "ViT-B-16"
     pretrained: str | None = None
-    image: Annotated[tuple[int, int], Listed] | None = None
+    image: Annotated[tuple[Side, Side], Listed] | None = None
     resize: Literal["bilinear", "bicubic"] = "bilinear"
     activation: Literal["auto", "gelu", "quick_gelu"] = "auto"
-    trained_at: Annotated[tuple[int, int], Listed] | None = None
+    trained_at: Annotated[tuple[Side, Side], Listed] | None = None
+
+
+class Setting(Value):
+    """What a trial has by one plain name; the grid and rules of a study set it by that."""
+
+    label: str = ""
+    budget: str | None = None
+    selection: Selection = "val"
+    device: Device = "auto"
+    threads: Threads = 1
+    keep: Keep = "adapters"
+    seed: Seed = 0
 
 
 class Trial(Value):
@@ -55,9 +72,9 @@ class Trial(Value):
     recipe: Recipe
     selection: Selection
     evaluate_on: tuple[Data, ...]
-    seed: int
-    device: str
-    threads: int
+    seed: Seed
+    device: Device
+    threads: Threads
     keep: Keep = "adapters"  # which methods' trained parameters stay: those that add parameters, all, none
     phase: Literal["tuning"] | None = None  # a trial of a search measures val alone
     tuned: dict[str, Any] | None = None  # what was chosen for it, and what the search took

@@ -13,19 +13,24 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import numpy as np
 from filelock import FileLock
+from pydantic import ConfigDict, Field, ValidationError, create_model
 
 from harness import registry
 from harness.data.fingerprint import fingerprint
 from harness.data.maps import write
 from harness.data.pipeline.pack import pack
 from harness.data.split import Split
-from harness.data.subset import OPTIONS, subset, taken
-from harness.errors import DataError, nearest
+from harness.data.subset import OPTIONS, share, subset, taken
+from harness.errors import DataError, brief, nearest
 from harness.model.tokenizer import Tokenizer, tokenizer
 from harness.model.weights import Source, pixels
+
+STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+SEED = Field(ge=0, lt=2**63)
 
 
 @dataclass(frozen=True)
@@ -55,19 +60,30 @@ def splits(dataset: Mapping, data: str | Path) -> dict[str, Split]:
 def _splits(dataset: str, data: str) -> dict[str, Split]:
     given = json.loads(dataset)
     module = registry.find("datasets", given["dataset"])
+    check(given["dataset"], given["options"])
     options, cut = taken(given["options"])
     root = Path(options.pop("root", None) or Path(data) / module.FOLDER)
-    known = [*list(inspect.signature(module.load).parameters)[1:], "root", *OPTIONS]
-    for name in options:
-        if name not in known:
-            raise DataError(
-                f"data set {given['dataset']} has no option '{name}'",
-                "datasets",
-                f"one of {', '.join(known)}",
-                nearest(name, known),
-            )
     splits = module.load(root, **options)
     return {**splits, "train": subset(splits["train"], **cut)} if cut else splits
+
+
+def check(name: str, given: Mapping[str, object]) -> None:
+    """Raise DataError for an option that a data set has not, or whose value has another type than its loader says."""
+    load = registry.find("datasets", name).load
+    hints = {**get_type_hints(load), **get_type_hints(subset), "root": str}
+    known = [*list(inspect.signature(load).parameters)[1:], "root", *OPTIONS]
+    for key, value in given.items():
+        if key not in known:
+            expected = f"one of {', '.join(known)}"
+            raise DataError(f"data set {name} has no option '{brief(key)}'", None, expected, nearest(key, known))
+        kind: Any = hints.get(key, object)
+        try:
+            create_model("Option", __config__=STRICT, value=(kind, SEED if key.endswith("seed") else ...))(value=value)
+            if key == "fraction" and value is not None:
+                share(value)
+        except ValidationError as error:
+            problem, got = error.errors()[0]["msg"], f"{brief(repr(value))} ({type(value).__name__})"
+            raise DataError(f"data set {name}: {key}: {problem[:1].lower()}{problem[1:]}, got {got}") from error
 
 
 def val_source(dataset: Mapping) -> str:

@@ -49,6 +49,11 @@ def test_every_unknown_key_in_one_pass(call, study):
         ("seeds: [0]", "seeds: [0]\nseeds: [1]", r"small\.yaml:6: key given twice: seeds"),
         ("epochs: 1", "epochs: 1, lr: .nan", r":6: recipe\.lr: .*got nan \(float\)"),
         ("epochs: 1", "epochs: 1, lr: .inf", r":6: recipe\.lr: .*got inf \(float\)"),
+        (
+            "seeds: [0]",
+            "rules: [{when: {recipe.lr: .inf}, drop: true}]",
+            r":5: rules.*finite, got inf \(float\)",
+        ),
         ("[bitfit]", "[{lora: {rank: -4}}]", r":4: method lora: rank: .*greater than or equal to 1, got -4"),
         ("[bitfit]", "[{lora: {rank: 4.5}}]", r":4: method lora: rank: .*got 4\.5"),
         ("[bitfit]", "[{lora: {rank: true}}]", r":4: method lora: rank: .*got True"),

@@ -220,5 +220,5 @@ def _other(text: str, data: str) -> tuple[str, Path]:
 def _place(module, data: str, settings) -> tuple[Path, dict]:
     from harness.study.yaml import value
 
-    options = {key: value(text) for key, text in shared.assignments(settings).items()}
+    options = {key: value(text, f"--set {key}") for key, text in shared.assignments(settings).items()}
     return Path(str(options.pop("root", Path(data) / module.FOLDER))), options

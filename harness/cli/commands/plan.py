@@ -17,16 +17,24 @@ from harness.execution.progress import clock
 @shared.data_option
 @shared.set_option
 @shared.seeds_option
+@shared.many_option
 @click.option("--workers", type=click.IntRange(min=1), help="trials side by side; default one per core or GPU")
 @click.option("--no-probe", is_flag=True, help="do not measure a few steps to tell time, memory and disk")
 @shared.json_option
-def command(study, store, data, settings, seeds, workers, no_probe, as_json) -> None:
+def command(study, store, data, settings, seeds, many, workers, no_probe, as_json) -> None:
     """Show the trials of STUDY with their solved budgets, which are done, and what the others will cost.
 
     Trains nothing but a few steps of each method, once on a machine.
     """
     made = planning.plan(
-        study, shared.assignments(settings), store=store, data=data, seeds=seeds, workers=workers, probe=not no_probe
+        study,
+        shared.assignments(settings),
+        store=store,
+        data=data,
+        seeds=seeds,
+        workers=workers,
+        probe=not no_probe,
+        many=many,
     )
     asked, rows, repeats, costs = made.study, made.trials, made.repeats, made.estimate
     if as_json:

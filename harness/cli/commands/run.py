@@ -32,9 +32,23 @@ from harness.errors import UserError
 @shared.data_option
 @shared.set_option
 @shared.seeds_option
+@shared.many_option
 @click.pass_context
 def command(
-    ctx, study, executor, address, log, gpu_share, workers, retry_failed, accept_drift, store, data, settings, seeds
+    ctx,
+    study,
+    executor,
+    address,
+    log,
+    gpu_share,
+    workers,
+    retry_failed,
+    accept_drift,
+    store,
+    data,
+    settings,
+    seeds,
+    many,
 ) -> None:
     """Run what is not done yet of STUDY, a YAML file or a name.
 
@@ -53,6 +67,7 @@ def command(
         gpu_share=_share(gpu_share),
         retry_failed=retry_failed,
         accept_drift=accept_drift,
+        many=many,
         progress=True,
         tell=click.echo,
         warn=partial(click.echo, err=True),

@@ -1,0 +1,80 @@
+"""Faults that would let through what a study cannot hold, or hold up what it can.
+
+Each is a kind, the test that must notice, a file, a text that stands in it once, and what stands there instead.
+"""
+
+from __future__ import annotations
+
+N = "tests/harness/study/test_nodes.py::"
+R = "tests/harness/study/test_refused.py::"
+PLAIN = N + "test_what_is_no_plain_value_is_refused_with_its_line"
+MERGE = N + "test_merge_keys_bring_what_is_not_written_with_its_own_line"
+FILES = N + "test_a_large_or_foreign_file_is_refused_unread"
+VALUES = R + "test_a_value_that_fails_later_is_refused_at_once"
+MANY = R + "test_a_study_of_too_many_trials_is_refused_with_their_number_at_once"
+COUNT = R + "test_trials_are_counted_as_they_are_built"
+PATHS = R + "test_paths_that_are_too_long_are_one_line"
+
+NODES, YAML, EXTENT = "harness/study/nodes.py", "harness/study/yaml.py", "harness/study/extent.py"
+INSIDE, READING, FAULTS = "harness/study/inside.py", "harness/study/reading.py", "harness/study/faults.py"
+RECIPE, SPEC, SPLITS = "harness/training/recipe.py", "harness/trial/spec.py", "harness/trial/splits.py"
+
+PLANTED: list[tuple[str, str, str, str, str]] = [
+    # YAML
+    ("yaml", PLAIN, NODES, "if self.nested > DEPTH + 1:", "if False:"),
+    ("yaml", PLAIN, NODES, "if depth > DEPTH:", "if False:"),
+    ("yaml", PLAIN, NODES, "if size > NODES:", "if False:"),
+    ("yaml", PLAIN, NODES, "if id(node) not in self.sizes:", "if False:"),
+    ("yaml", PLAIN, NODES, "if tag is not None and (kind not in KINDS or ", "if tag is not None and ("),
+    ("yaml", PLAIN, NODES, '(kind if kind in ("seq", "map") else None) != fits', "False"),
+    ("yaml", PLAIN, NODES, "            self._check_tag(key, place)\n", ""),
+    ("yaml", PLAIN, NODES, "if not isinstance(key, ScalarNode):", "if False:"),
+    ("yaml", PLAIN, NODES, "if not isinstance(part, MappingNode):", "if False:"),
+    ("yaml", PLAIN, NODES, "if key.value in own or (merges and below is not None):", "if key.value in own:"),
+    ("yaml", PLAIN, NODES, "except (ValueError, LookupError, OverflowError, YAMLError):", "except OverflowError:"),
+    ("yaml", PLAIN, NODES, 'or "\\ud800" <= c <= "\\udfff"', ""),
+    ("yaml", MERGE, NODES, "for k, pair in self._pairs(part, place).items() if k not in merged}", "for k, pair in self._pairs(part, place).items()}"),
+    ("yaml", MERGE, NODES, "for key, pair in merged.items() if key not in own}", "for key, pair in merged.items()}"),
+    ("yaml", MERGE, NODES, "= written.start_mark.line + 1", "= node.start_mark.line + 1"),
+    ("yaml", FILES, YAML, "if len(content) > SIZE:", "if False:"),
+    ("yaml", FILES, YAML, "if not isinstance(parent, str) or not parent:", "if False:"),
+    ("yaml", FILES, YAML, "if other in seen or other == path.resolve():", "if other in seen:"),
+    # Values
+    ("value", VALUES, RECIPE, "betas: tuple[Decay, Decay]", "betas: tuple[Share, Share]"),
+    ("value", VALUES, RECIPE, 'augmentation: Augmentation = "irra"', 'augmentation: str = "irra"'),
+    ("value", VALUES, RECIPE, "Field(ge=0, le=64)", "Field(ge=0)"),
+    ("value", VALUES, RECIPE, "Field(ge=0, le=1_000_000)", "Field(ge=0)"),
+    ("value", R + "test_values_of_python_are_held_to_the_same", RECIPE, ", allow_inf_nan=False", ""),
+    ("value", VALUES, "harness/adaptation/method.py", ", allow_inf_nan=False", ""),
+    ("value", VALUES, SPEC, "Field(ge=1, le=1024)", "Field(ge=1)"),
+    ("value", VALUES, SPEC, "Field(ge=0, lt=2**63)", "Field(ge=0)"),
+    ("value", VALUES, SPEC, "Field(ge=1, le=4096)", "Field(ge=1)"),
+    ("value", VALUES, SPEC, 'device: Device = "auto"', 'device: str = "auto"'),
+    ("value", VALUES, "harness/study/values.py", ", max_length=100", ""),
+    ("value", VALUES, "harness/adaptation/budget.py", "if 1 <= number < LARGEST and", "if 1 <= number and"),
+    ("value", VALUES, "harness/adaptation/budget.py", "else 1_000_000\n", "else 10.0**500\n"),
+    ("value", VALUES, EXTENT, "not -WHOLE <= tree < WHOLE", "False"),
+    ("value", VALUES, EXTENT, "not math.isfinite(tree)", "False"),
+    ("value", VALUES, READING, "(place[: len(other)] == other and value in words)", "False"),
+    ("value", VALUES, READING, "not in alike:", "not in shown:"),
+    ("value", VALUES, READING, "        seen = inside.of_trials\n", ""),
+    ("value", VALUES, READING, "parts += [inside.of_data(tree), inside.of_budgets(tree)]", "parts += [inside.of_data(tree)]"),
+    ("value", VALUES, READING, "parts += [inside.of_data(tree), inside.of_budgets(tree)]", "parts += [inside.of_budgets(tree)]"),
+    ("value", VALUES, SPLITS, 'hints = {**get_type_hints(load), **get_type_hints(subset), "root": str}', "hints = {}"),
+    ("value", VALUES, SPLITS, 'SEED if key.endswith("seed") else ...', "..."),
+    ("value", VALUES, SPLITS, 'if key == "fraction" and value is not None:', "if False:"),
+    ("value", VALUES, FAULTS, "            Setting(**{first: value})\n", "            Setting()\n"),
+    # How many
+    ("many", MANY, READING, "() if many else extent.of_extent(study)", "()"),
+    ("many", MANY, READING, "extent.of_lists(study), ", ""),
+    ("many", COUNT, EXTENT, "total += each * datasets * budgets * len(study.seeds)", "total += each * datasets * budgets"),
+    ("many", COUNT, EXTENT, '(datasets if "dataset" in per else 1)', "datasets"),
+    ("many", COUNT, EXTENT, '(budgets if "budget" in per else 1)', "1"),
+    ("many", COUNT, EXTENT, 'if wanted == "all" else min(points, wanted)', ""),
+    ("many", R + "test_many_trials_are_allowed_when_it_is_said", EXTENT, "> TRIED:", "> 100 * TRIED:"),
+    ("many", R + "test_many_trials_are_allowed_when_it_is_said", "harness/api/asking.py", "if seeds is not None and not 1 <= seeds <= SEEDS:", "if False:"),
+    ("many", R + "test_points_are_drawn_as_from_the_whole_list", "harness/study/grid.py", "in reversed(list(axes.items())):", "in axes.items():"),
+    # Paths
+    ("path", PATHS, "harness/paths.py", "        return Path(path).is_file()\n    except (OSError, ValueError):", "        return Path(path).is_file()\n    except ValueError:"),
+    ("path", PATHS, "harness/cli/main.py", "error.errno == errno.ENAMETOOLONG", "False"),
+]  # fmt: skip
