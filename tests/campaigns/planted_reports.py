@@ -200,3 +200,50 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ),
     ("kind 8", f"{CELLS}[optimism]", "reports/table.py", "number + half]", "number]"),
 ]
+
+NOTES = "tests/reports/test_recomputed_tables.py::test_every_note_is_what_the_slow_script_says"
+MAIN, COST = "reports/tables/main.py", "reports/tables/cost.py"
+
+# table, file, text, fault
+PRINTED = [
+    ("main", MAIN, "records = records_of(results, direction)", "records = records_of(results)"),
+    ("main", MAIN, 'cells(results, BACK, direction="i2t")', "cells(results, BACK)"),
+    ("main", MAIN, 'line["certainty"] == "paper" else', 'line["certainty"] != "second hand" else'),
+    ("main", MAIN, "Value(float(line[metric]), mark=mark)", 'Value(float(line["R1"]), mark=mark)'),
+    ("main", MAIN, ' & (literature["table"] == "main")', ""),
+    ("main", MAIN, "Value(float(trained), digits=0", "Value(trained / 1.05, digits=0"),
+    ("main", MAIN, "row[f\"{line['dataset']}_{metric}\"]", 'row[f"{where[0]}_{metric}"]'),
+    ("main", MAIN, 'c.status in ("partial", "single") else "") +', 'c.status == "single" else "") +'),
+    ("main", MAIN, '("≈" if c in tied else "")', '("≈" if c in tied[1:] else "")'),
+    ("main", MAIN, "palette.name(m) + ", "palette.name(METRICS[0]) + "),
+    ("main", "reports/compare.py", "best = max(scored, key=lambda c: c.score)", "best = min(scored, key=lambda c: c.score)"),
+    ("main", "reports/compare.py", "adjusted = holm(np", "adjusted = (np"),
+    ("main", "reports/latex.py", '"‡": "\\\\ddag{}"', '"‡": "\\\\dag{}"'),
+    ("cost", COST, '("seconds_train", "train_s", "Train s"', '("seconds_train", "train_s", "Eval s"'),
+    ("cost", COST, "micro < batch", "micro <= batch"),
+    ("cost", COST, 'CACHED = ("seconds_evaluate", "seconds_total")', 'CACHED = ("seconds_evaluate", "seconds_train")'),
+    ("cost", COST, 'cost in ("peak_memory_train", "step_seconds")', 'cost in ("peak_memory_evaluate", "step_seconds")'),
+    ("cost", "reports/cells.py", '"features_cached": _extreme(np.max)', '"features_cached": _extreme(np.median)'),
+    ("cost", "reports/cells.py", '"micro_batch": _extreme(np.min)', '"micro_batch": _extreme(np.max)'),
+    (
+        "pairwise",
+        "reports/tables/pairwise.py",
+        'adjusted = holm(np.array([row["p"] if row["p"] is not None else 1.0 for row in rows[start:]]))',
+        'adjusted = [holm(np.array([row["p"]]))[0] for row in rows[start:]]',
+    ),
+    ("data_fraction", "reports/tables/data_fraction.py", "style.percent(x)} %", "style.percent(x / 100)} %"),
+]  # fmt: skip
+SAID = [
+    ("main", MAIN, 's["seconds"] / s.get("shared_by", 1)', 's["seconds"]'),
+    ("main", MAIN, 's["trials"] for s in some.values()', "1 for s in some.values()"),
+    ("main", MAIN, "if c.trained and not c.tuned]", "if not c.tuned]"),
+    ("main", MAIN, "{key}={search['values'][key]}", "{key}={search['trials']}"),
+    ("main", "reports/releases.py", "if len(seen) > 1:", "if len(seen) > 2:"),
+    ("main", "reports/cells.py", "for w in CHOICES if w in {c.choice", "for w in CHOICES if w not in {c.choice"),
+    ("budget", "reports/cells.py", "    found = [c for c in found if c.val]", "    found = [c for c in found if not c.val]"),
+    ("cost", COST, "if len(hardware) > 1 else", "if len(hardware) > 2 else"),
+    ("saturation", "reports/tables/saturation.py", "at most {within:g} points", "at most {2 * within:g} points"),
+    ("data_fraction", "reports/tables/data_fraction.py", '{c.mean:.2f}" for d', '{c.mean:.1f}" for d'),
+]  # fmt: skip
+PLANTED += [("printed number", f"{CELLS}[{table}]", file, old, new) for table, file, old, new in PRINTED]
+PLANTED += [("printed number", f"{NOTES}[{table}]", file, old, new) for table, file, old, new in SAID]

@@ -18,10 +18,13 @@ SEARCH = C + "test_a_search_reads_neither_the_files_nor_the_scores_of_test"
 RECORDS = E + "test_the_records_of_a_direction_are_its_own"
 PURE = E + "test_samples_are_drawn_for_by_seed_epoch_and_index_alone"
 SAMPLER = E + "test_the_identity_sampler_takes_every_sample_in_time"
+ROUND = "tests/harness/data/pipeline/test_batches.py::test_an_identity_gives_all_its_samples_before_one_again"
 DRAWS = E + "test_modules_draw_other_numbers_in_every_step"
 
 LOOP, STEP, OPTIMIZER = "harness/training/loop.py", "harness/training/step.py", "harness/training/optimizer.py"
 STAGES, LOADER = "harness/trial/stages.py", "harness/trial/loader.py"
+BATCHES = "harness/data/pipeline/batches.py"
+TURN = "step = (turn * instances + np.arange(instances)) % count[some][..., None]"
 ATTACHED = "harness/trial/kept/attached.py"
 
 PLANTED: list[tuple[str, str, str, str, str]] = [
@@ -194,6 +197,19 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "own = np.lexsort((_shuffle(random.SAMPLES, seed, epoch, np.arange(len(person))), person))",
         "own = np.argsort(person, kind='stable')",
     ),
+    ("same samples", SAMPLER, BATCHES, TURN, "step = np.arange(instances)"),
+    ("same samples", SAMPLER, BATCHES, TURN, "step = np.arange(instances) % count[some][..., None]"),
+    ("same samples", ROUND, BATCHES, TURN, "step = np.arange(instances) % count[some][..., None]"),
+    ("same samples", ROUND, BATCHES, TURN, "step = (turn + np.arange(instances)) % count[some][..., None]"),
+    (
+        "same samples",
+        ROUND,
+        BATCHES,
+        TURN,
+        "step = (turn % 2 * instances + np.arange(instances)) % count[some][..., None]",
+    ),
+    ("same samples", ROUND, BATCHES, "_shuffle(random.SAMPLES, seed, epoch,", "_shuffle(random.SAMPLES, 0, epoch,"),
+    ("same samples", ROUND, BATCHES, "_shuffle(random.SAMPLES, seed, epoch,", "_shuffle(random.SAMPLES, seed, 0,"),
     (
         "trained weights stay",
         T + "test_a_backbone_that_was_trained_leaves_the_next_one_as_it_was_read",

@@ -215,6 +215,8 @@ def test_the_identity_sampler_takes_every_sample_in_time(seen, instances):
         for row in rows:
             each = np.unique(person[row], return_counts=True)[1]
             assert each.tolist() == [instances] * 2 and len(set(row)) == len(row), "identities with that many samples"
+        turns = [[i for row in rows for i in row if person[i] == p] for p in set(person)]
+        assert all(len(set(own)) > instances for own in turns if len(own) > instances), "others within an epoch"
         orders.append(rows)
         taken |= {index for row in rows[:2] for index in row}  # of the first two batches alone
     counts = np.bincount(person)

@@ -61,6 +61,30 @@ def test_balanced_treats_identities_alike():
     assert len(seen) == 70
 
 
+@pytest.mark.parametrize("persons, each, instances", [(2, 7, 2), (3, 9, 4), (5, 12, 3), (4, 8, 8), (6, 5, 3)])
+def test_an_identity_gives_all_its_samples_before_one_again(persons, each, instances):
+    """Within an epoch its samples come round in one order; another epoch has another order."""
+    rng = np.random.default_rng(persons)
+    person = rng.permutation(np.repeat(np.arange(2 * persons), rng.integers(each - 1, each + 2, 2 * persons)))
+    starts = []
+    for epoch in range(20):
+        drawn = batches.balanced(person, persons, instances, 5, epoch)
+        for who in range(2 * persons):
+            own = np.flatnonzero(person == who)
+            taken = [int(i) for batch in drawn for i in batch if person[i] == who]
+            assert len(taken) >= instances and set(taken) <= set(own)
+            windows = [taken[k : k + len(own)] for k in range(max(1, len(taken) - len(own) + 1))]
+            assert all(len(set(window)) == len(window) for window in windows), "one again while others wait"
+            if who == 0:
+                starts.append(taken[:instances])
+    own = np.flatnonzero(person == 0)
+    others = [batches.balanced(person, persons, instances, seed, 0) for seed in range(20)]
+    by_seed = [[int(i) for i in drawn.ravel() if person[i] == 0][:instances] for drawn in others]
+    for found in (starts, by_seed):
+        assert {i for start in found for i in start} == set(own), "all of them begin an epoch at times"
+        assert len({tuple(start) for start in found}) > 3
+
+
 def test_balanced_needs_enough_identities():
     with pytest.raises(UserError, match="12 identities from a split with 11"):
         batches.balanced(split().caption_person, 12, 4, 0, 0)

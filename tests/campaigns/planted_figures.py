@@ -1,0 +1,122 @@
+"""Faults in what figures draw, each with the figure whose marks must tell: figure, file, text, fault."""
+
+from __future__ import annotations
+
+MARKS = "tests/reports/test_recomputed_figures.py::test_every_mark_is_what_the_slow_script_computes"
+BESIDE = "tests/reports/test_recomputed_figures.py::test_numbers_beside_a_figure_are_those_of_its_marks"
+
+F, D, S = "reports/figures", "reports/drawing", "reports/statistics"
+
+ROWS: list[tuple[str, str, str, str]] = [
+    # Points, intervals and their signs
+    ("budget_curve", f"{D}/artists.py", "low, high = interval.ends\n", "low, high = (e / 2 + interval.mean / 2 for e in interval.ends)\n"),
+    ("budget_curve", f"{D}/artists.py", '"partial": "bottom"}', '"partial": "full"}'),
+    ("budget_curve", f"{D}/artists.py", '{"single": "none", ', "{"),
+    ("budget_curve", f"{D}/artists.py", 'axes.plot([x], [0], "x"', 'axes.plot([1.01 * x], [0], "x"'),
+    ("budget_curve", f"{D}/artists.py", "c.known.n > 2:", "c.known.n > 1:"),
+    ("budget_curve", f"{D}/artists.py", '(bounds[1], high, "^")', '(bounds[1], high, "v")'),
+    ("budget_curve", f"{D}/artists.py", "low, high = max(low, bounds[0]), min(high, bounds[1])", "low = max(low, bounds[0])"),
+    ("budget_curve", f"{D}/artists.py", "CROSS] * bool(seen", "CROSS] * (not seen"),
+    ("budget_curve", f"{D}/palette.py", '"lora": Look(BLUE, "s", DASHED)', '"lora": Look(GREEN, "s", DASHED)'),
+    ("budget_curve", f"{D}/palette.py", '"adapter": Look(GREEN, "^", DASHDOT)', '"adapter": Look(GREEN, "s", DASHDOT)'),
+    ("budget_curve", "reports/cells.py", "here = [i for i in ok if place in scores[i]]", "here = [i for i in ok if place in scores[i]][:2]"),
+    ("budget_curve", f"{S}/intervals.py", "mean, n = float(values.mean()), len(values)", "mean, n = float(np.median(values)), len(values)"),
+    # The budget curve
+    ("budget_curve", f"{F}/budget_curve.py", "[c.size for c in scored],", "[c.target for c in scored],"),
+    ("budget_curve", f"{F}/budget_curve.py", "[c.score for c in scored],", "[c.score for c in reversed(scored)],"),
+    ("budget_curve", f"{F}/budget_curve.py", "    x = c.size\n", "    x = c.target or c.size\n"),
+    ("budget_curve", f"{F}/budget_curve.py", "names = {c.key: c.series for c in every if c.budget}", "names = {c.key: c.series for c in reversed(every) if c.budget}"),
+    ("budget_curve", f"{F}/budget_curve.py", "for key, name in names.items()]", "for key, name in zip(names, reversed(names.values()))]"),
+    ("budget_curve", f"{F}/budget_curve.py", "axes.axhline(c.score, color=look.colour", "axes.axhline(c.known.low, color=look.colour"),
+    ("budget_curve", f"{F}/budget_curve.py", "else c.series} {c.score:.1f}", "else c.series} {c.score - 0.05:.1f}"),
+    ("budget_curve", f"{F}/budget_curve.py", "Zero-shot {zero.score:.1f}", "Zero-shot {zero.score:.0f}"),
+    ("budget_curve", f"{F}/budget_curve.py", "pareto([(c.size, c.score) for c in points", "pareto([(-c.size, c.score) for c in points"),
+    ("budget_curve", f"{F}/budget_curve.py", "(c.trained, c.mean) in front", "c.trained in [x for x, _ in front]"),
+    ("budget_curve", f"{F}/budget_curve.py", "100 * x / base, lambda", "100 * x / (base + x), lambda"),
+    ("budget_curve", f"{F}/budget_curve.py", "artists.label(axes, palette.name(place), NAMES", "artists.label(axes, palette.name(where[0]), NAMES"),
+    ("budget_curve", f"{F}/budget_curve.py", "by_metric[metric] if c.dataset == place]", "by_metric[metric] if c.dataset == where[-1]]"),
+    ("budget_curve", f"{F}/budget_curve.py", "*artists.signs(every), *gaps(every)])", "*artists.signs(every), *gaps(every)[1:]])"),
+    ("budget_curve_map", f"{F}/budget_curve_map.py", 'metrics=("mAP",)', 'metrics=("mINP",)'),
+    # Costs
+    ("cost_curve", "reports/cells.py", 'direction: str = "t2i",', 'direction: str = "i2t",'),
+    ("cost_curve", f"{F}/cost_curve.py", '_sum(c, "flops_forward", "flops_backward", 1e9)', '_sum(c, "flops_backward", None, 1e9)'),
+    ("cost_curve", f"{F}/cost_curve.py", '"peak_memory_train", None', '"peak_memory_evaluate", None'),
+    ("cost_curve", f"{F}/cost_curve.py", "xs, ys = [x for x, _ in curve], ", "xs, ys = sorted((x for x, _ in curve), reverse=True), "),
+    ("cost_curve", f"{F}/cost_curve.py", "names = {c.key: c.series for c in here if", "names = {c.key: c.label for c in here if"),
+    ("cost_bars", f"{F}/cost_bars.py", "left += value\n", "left = value\n"),
+    ("cost_bars", f"{F}/cost_bars.py", '("flops_forward", "flops_backward"), "GFLOPs"', '("flops_backward", "flops_forward"), "GFLOPs"'),
+    ("cost_bars", f"{F}/cost_bars.py", '("peak_memory_train",), "MiB", 2**20', '("peak_memory_train",), "MiB", 1e6'),
+    ("cost_bars", f"{F}/cost_bars.py", "c.series for c in here])", "c.series for c in reversed(here)])"),
+    ("cost_bars", f"{F}/cost_bars.py", 'f"{left:,.0f}" if top >= 20', 'f"{left // 1:,.0f}" if top >= 20'),
+    ("cost_bars", f"{F}/learning_curves.py", "(c.trained or 0) > (best[c.key].trained or 0)", "(c.trained or 0) < (best[c.key].trained or 0)"),
+    # Ranks
+    ("critical_difference", f"{S}/ranks.py", "stats.rankdata(-scores, axis=1)", "stats.rankdata(scores, axis=1)"),
+    ("critical_difference", f"{S}/ranks.py", "methods, np.inf) / np.sqrt(2)", "methods, np.inf)"),
+    ("critical_difference", f"{S}/ranks.py", "(6 * tasks)", "(6 * methods)"),
+    ("critical_difference", f"{S}/ranks.py", "values[end] - values[start] < gap:", "values[end] - values[start] < gap / 2:"),
+    ("critical_difference", f"{F}/critical_difference.py", 'words = f"{series[key]} {mean:.2f}"', 'words = f"{series[made.names[-1 - i]]} {mean:.2f}"'),
+    ("critical_difference", f"{F}/critical_difference.py", "at[group[-1]] + 0.04]", "at[group[0]] + 0.04]"),
+    ("critical_difference", f"{F}/critical_difference.py", "setdefault((c.dataset, c.budget, seed), {})", "setdefault((c.dataset, c.budget), {})"),
+    # Heat maps
+    ("cross_dataset", f"{F}/cross_dataset.py", "at = {(c.dataset, c.measured): c for c in some}", "at = {(c.measured, c.dataset): c for c in some}"),
+    ("cross_dataset", f"{F}/cross_dataset.py", 'words = f"{c.mean:.1f}" + "*" * (c.status != "ok")', 'words = f"{c.values[0]:.1f}" + "*" * (c.status != "ok")'),
+    ("cross_dataset", f"{F}/cross_dataset.py", "names = [palette.name(w) for w in where]", "names = [palette.name(w) for w in reversed(where)]"),
+    ("cross_dataset", f"{F}/cross_dataset.py", "max((c.trained or 0) for c in some))", "-max((c.trained or 0) for c in some))"),
+    ("cross_dataset", f"{F}/cross_dataset.py", "Rectangle((where.index(a) - 0.5, i - 0.5)", "Rectangle((where.index(a) - 0.5, -0.5)"),
+    ("cross_dataset", f"{F}/cross_dataset.py", "key=lambda c: c.measured == c.dataset)}", "key=lambda c: c.measured != c.dataset)}"),
+    ("grid_heatmap", f"{F}/grid_heatmap.py", "c.mean == high:", "c.mean == low:"),
+    ("grid_heatmap", f"{F}/grid_heatmap.py", "[text(x) for x in xs])", "[text(x) for x in reversed(xs)])"),
+    ("grid_heatmap", f"{F}/grid_heatmap.py", "(means.get((y, x), low) - low)", "(high - means.get((y, x), low))"),
+    ("grid_heatmap", f"{F}/grid_heatmap.py", "key=lambda item: -max(c.target or 0 for c in item[1])", "key=lambda item: max(c.target or 0 for c in item[1])"),
+    # Settings, data, epochs
+    ("hyper_lines", f"{F}/hyper_lines.py", 'split="val"', 'split="test"'),
+    ("hyper_lines", f"{F}/hyper_lines.py", "max(scored, key=lambda c: c.mean), setting)", "min(scored, key=lambda c: c.mean), setting)"),
+    ("hyper_lines", f"{F}/hyper_lines.py", "wide: float = 1 / 6", "wide: float = 1 / 5"),
+    ("hyper_lines", f"{F}/hyper_lines.py", 'METRICS = ("R1", "mAP")', 'METRICS = ("R1", "R5")'),
+    ("hyper_lines", f"{F}/hyper_lines.py", "size > best[key[1]][0]:", "size < best[key[1]][0]:"),
+    ("data_fraction", f"{F}/data_fraction.py", "else 100 * float(str(value))", "else 10 * float(str(value))"),
+    ("data_fraction", f"{F}/data_fraction.py", "c.values and c.dataset == place), None)", "c.values), None)"),
+    ("data_fraction", f"{F}/data_fraction.py", "key=lambda line: -best[line])[:MOST]", "key=lambda line: best[line])[:MOST]"),
+    ("learning_curves", f"{F}/learning_curves.py", "mean, low, high = by_epoch.mean(), ", "mean, low, high = by_epoch.median(), "),
+    ("learning_curves", f"{F}/learning_curves.py", "by_epoch.min(), by_epoch.max()", "by_epoch.quantile(0.05), by_epoch.max()"),
+    ("learning_curves", f"{F}/learning_curves.py", "for i in c.ids if i in history]", "for i in c.ids[1:] if i in history]"),
+    ("learning_curves", f"{F}/learning_curves.py", 'column = f"val_{metric}"', 'column = "val_mAP"'),
+    # The law
+    ("saturation", f"{F}/saturation.py", "law.band(x)", "law.band(x, 0.9)"),
+    ("saturation", f"{F}/saturation.py", "axes.plot(x, law.at(x),", "axes.plot(x, low,"),
+    ("saturation", f"{S}/saturation.py", "* spread / np.sqrt(sizes)", "* spread"),
+    ("saturation", f"{S}/saturation.py", ".normal(0, 1, (draws, len(x)))", ".normal(0, 0.5, (draws, len(x)))"),
+    ("saturation", f"{S}/saturation.py", "drawn = fitted + np", "drawn = means + np"),
+    # Query by query, part by part
+    ("win_loss", f"{F}/win_loss.py", "EDGES = (1, 2, 6, 11, 51, np.inf)", "EDGES = (1, 2, 5, 11, 51, np.inf)"),
+    ("win_loss", f"{F}/win_loss.py", "np.histogram2d(a, b,", "np.histogram2d(b, a,"),
+    ("win_loss", f"{F}/win_loss.py", "mcnemar(a <= 1, b <= 1)", "mcnemar(b <= 1, a <= 1)"),
+    ("win_loss", f"{F}/win_loss.py", "np.sqrt(share[i, j] / share.max())", "(share[i, j] / share.max())"),
+    ("win_loss", f"{F}/win_loss.py", "np.median([f.first for f in some], axis=0)", "np.max([f.first for f in some], axis=0)"),
+    ("win_loss", f"{F}/win_loss.py", "int(np.triu(counts, 1).sum())", "int(np.triu(counts).sum())"),
+    ("win_loss", f"{F}/win_loss.py", "shared = [s for s in one.seeds if s in two.seeds]", "shared = [s for s in one.seeds if s in two.seeds][:1]"),
+    ("win_loss", f"{F}/win_loss.py", "max(several, key=lambda group", "min(several, key=lambda group"),
+    ("ablation", f"{F}/ablation.py", "records.difference(c, whole, metric)", "records.difference(whole, c, metric)"),
+    ("ablation", f"{F}/ablation.py", "alpha=1.0 if clear else 0.35", "alpha=0.35 if clear else 1.0"),
+    ("ablation", f"{F}/ablation.py", "[_plus(has) for _, has in fewer])", "[_plus(has) for _, has in reversed(fewer)])"),
+    ("ablation", f"{F}/ablation.py", "axes.plot(ends, [k, k]", "axes.plot([gap.interval.mean, ends[1]], [k, k]"),
+    ("ablation", f"{F}/ablation.py", "(group[0].trained or 0) > (best", "(group[0].trained or 0) < (best"),
+    # One trial from the inside
+    ("retrieval_gallery", f"{F}/retrieval_gallery.py", 'inspection.picture(match["image"])', 'inspection.picture(one["described"])'),
+    ("retrieval_gallery", f"{F}/retrieval_gallery.py", '(GREEN, "-") if right', '(GREEN, "-") if match["rank"] == 1'),
+    ("retrieval_gallery", f"{F}/retrieval_gallery.py", "the first at rank {one['first']}", "the first at rank {one['positives']}"),
+    ("attention", f"{F}/attention.py", "np.clip(maps[w] / top, 0, 1)", "np.clip(maps[w].T / top, 0, 1)"),
+    ("attention", f"{F}/attention.py", "np.argsort(-effect, kind", "np.argsort(effect, kind"),
+    ("attention", f"{F}/attention.py", 'inspection.picture(one["described"])', 'inspection.picture(one["top"][0]["image"])'),
+    ("tsne", f"{F}/tsne.py", 'if kind == "image" else "white"', 'if kind != "image" else "white"'),
+    ("tsne", f"{F}/tsne.py", "look = looks[person]", "look = looks[known[k % len(known)]]"),
+    ("tsne", f"{F}/tsne.py", '(features["text"] @ features["image"].T).argmax(axis=1)', '(features["text"] @ features["image"].T).argmin(axis=1)'),
+    ("tsne", f"{F}/tsne.py", "features.mean(axis=0, dtype=np.float64)", "0"),
+]  # fmt: skip
+
+PLANTED: list[tuple[str, str, str, str, str]] = [
+    *(("drawn mark", f"{MARKS}[{figure}]", file, old, new) for figure, file, old, new in ROWS),
+    ("number beside", f"{BESIDE}[cost_curve]", f"{D}/artists.py", '"mean": c.mean,', '"mean": c.values[0] if c.values else None,'),
+    ("number beside", f"{BESIDE}[saturation]", f"{D}/artists.py", '"trained_parameters": c.trained,', '"trained_parameters": c.target,'),
+    ("number beside", f"{BESIDE}[hyper_lines]", f"{D}/artists.py", '"high": c.interval.high if', '"high": c.interval.mean if'),
+]  # fmt: skip
