@@ -8,6 +8,7 @@ that name the row; what is longer than a page goes on in further floats. Widths 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 
 from reports.table import Column, Entry, Table, Value, plain
@@ -106,13 +107,15 @@ def _parts(rows: int, breaks: Sequence[int], most: int) -> list[tuple[int, int]]
 
 
 def _width(table: Table):
-    """A function from a column to its width in points."""
+    """A function from a column to its width in points; a name above columns may make them wider."""
     known: dict[str, float] = {}
+    sizes = Counter(c.group for c in table.columns if c.group)
 
     def width(column: Column) -> float:
         if column.key not in known:
             entries = [_points(row.get(column.key)) for row in table.rows]
-            known[column.key] = max([LETTER * len(column.head), *entries]) + GAP
+            share = LETTER * len(column.group) / sizes[column.group] if column.group else 0.0
+            known[column.key] = max([LETTER * len(column.head), share, *entries]) + GAP
         return known[column.key]
 
     return width

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import stats
 
 from harness.errors import UserError
+from harness.labels import bare
 from reports.cells import Cell, cells, home, places
 from reports.compare import VALUES, Records, records_of
 from reports.drawing import palette, style
@@ -133,7 +134,7 @@ def recommend(
         memory: Most bytes of memory at the peak of training.
         seconds: Most seconds of the whole trial, on the hardware of the study.
         metric: What is to be high.
-        dataset: One dataset; None for each on which something is within the limits.
+        dataset: One dataset by its label, or all of a name; None for each on which something is within the limits.
         seed: Of the generator behind the chances.
         limits: More of them, as `reports.limits.parse` reads them.
 
@@ -143,10 +144,11 @@ def recommend(
     given = (("parameters", parameters), ("memory", memory), ("seconds", seconds))
     limits = (*limits, *(Limit(kind, most) for kind, most in given if most is not None))
     found = [c for c in home(cells(results, metric)) if c.values]
-    if dataset and dataset not in places(found):
+    asked = [p for p in places(found) if not dataset or dataset in (p, bare(p))]
+    if dataset and not asked:
         raise UserError(f"no score on '{dataset}'", expected=f"one of {', '.join(places(found))}")
     records, advice, faults = records_of(results), [], []
-    for place in [dataset] if dataset else places(found):
+    for place in [dataset] if dataset in asked else asked:
         here, notes = _searched([c for c in found if c.dataset == place], results, metric)
         within = [c for c in here if all(limit.allows(c) for limit in limits)]
         if within:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api import asking
 from harness.errors import UserError
+from harness.measured_on import MeasuredOn, told
 
 if TYPE_CHECKING:
     from harness.execution.estimate import Estimate
@@ -25,6 +26,7 @@ class Plan:
         trials: One dict per trial: `id`, `label`, `method`, `budget`, `dataset`, `seed`, `state` (done | to run |
             waiting | infeasible), `reason` of a state, `target`, `trained` and `total` in parameters, `share` as a
             fraction, `solved` (what the budget became), `trial` (all values written out), and what a search says.
+            `dataset` is the shortest label that tells what is trained on from the others.
         searches: The searches of a study with `tune:`, and what they chose so far.
         repeats: Trials that are the same as another one, dropped.
         models: Bytes of the models that the trials that are to run will keep: 4 for each parameter of the method.
@@ -88,14 +90,17 @@ def plan(
         from harness.execution import estimate
 
         costs = estimate.estimate([trial for trial in laid.trials if trial["id"] not in done], data, workers)
+    trained_on = [MeasuredOn.of(trial["trial"]["dataset"], "train") for trial in laid.trials]
+    names = told(trained_on)
     rows = [
         {
             **asking.declared(trial),
+            "dataset": names[on],
             "state": "done" if trial["id"] in done else "to run" if trial["status"] == "ready" else trial["status"],
             **{key: trial[key] for key in ("reason", "target", "trained", "total", "share")},
             "solved": trial.get("budget"),
         }
-        for trial in laid.trials
+        for trial, on in zip(laid.trials, trained_on, strict=True)
     ]
     models = sum(model.size(t) for t in laid.trials if t["id"] not in done and model.wanted(t))
     return Plan(asked, rows, laid.choices, laid.repeats, models, lacking, list(grid.idle(asked)), costs)

@@ -96,10 +96,3 @@ def taken(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _order(count: int, seed: int, stream: int) -> np.ndarray:
     """A random permutation, int64 [count], from raw bits: these never change with numpy's version."""
     return np.argsort(np.random.PCG64([seed, stream]).random_raw(count), kind="stable")
-
-
-def tested(dataset: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """What decides the val and test splits of `{dataset: name, options: {...}}`: its name, and its options without its
-    place and without what cuts train."""
-    options = {k: v for k, v in dataset["options"].items() if k not in (*OPTIONS, "root")}
-    return dataset["dataset"], options

@@ -22,6 +22,7 @@ import torch
 
 from harness import parallel
 from harness.execution.pilot import Probe, probe
+from harness.measured_on import of_trial
 from harness.model.weights import pixels
 from harness.store.store import Record, Store
 from harness.trial import splits as data_splits
@@ -103,8 +104,7 @@ def _seconds(row: Mapping[str, Any], found: Probe, data: str | Path) -> tuple[fl
     chooses = trial["selection"] != "last"
     looks = [splits["val"]] * (1 + math.ceil(recipe["epochs"] / recipe["evaluate_every"]) if chooses else 0)
     if trial.get("phase") != "tuning":
-        others = [other for other in trial["evaluate_on"] if other != trial["dataset"]]
-        looks += [splits["test"], *(data_splits.splits(other, data)["test"] for other in others)]
+        looks += [data_splits.splits(of, data)["test"] for of in of_trial(trial).values()]
     encoded = sum(len(s.images) * found.image + len(s.captions) * found.caption for s in looks)
     shortest, usual, longest = found.step
     fixed = found.begin + encoded
@@ -124,8 +124,7 @@ def _bytes(row: Mapping[str, Any], data: str | Path) -> int:
     fixed, each = _shard()
     if trial.get("phase") == "tuning":
         return fixed
-    others = [other for other in trial["evaluate_on"] if other != trial["dataset"]]
-    tests = [data_splits.splits(of, data)["test"] for of in (trial["dataset"], *others)]
+    tests = [data_splits.splits(of, data)["test"] for of in of_trial(trial).values()]
     return fixed + round(each * sum(len(test.captions) + len(test.images) for test in tests))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.measured_on import MeasuredOn
+
 UNTRAINED = 0.5  # epochs that loading and measuring are taken to be worth
 
 
@@ -75,5 +77,5 @@ def _work(resolved: Mapping) -> float:
 def _kind(resolved: Mapping) -> str:
     trial = resolved["trial"]
     dataset = trial.get("dataset")
-    name = dataset.get("dataset") if isinstance(dataset, Mapping) else dataset
+    name = MeasuredOn.of(dataset, "train").text if isinstance(dataset, Mapping) else dataset
     return f"{trial.get('method')} {trial.get('budget')} {name}"

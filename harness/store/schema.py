@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from harness.errors import nearest
 
-VERSION = 2
+VERSION = 3
 
 STATUSES = ("ok", "infeasible", "diverged", "oom", "failed", "pruned")
 
@@ -88,7 +88,7 @@ COLUMNS: dict[str, tuple[tuple[str, pa.DataType, bool, str], ...]] = {
     ),
     "scores": (
         ("id", TEXT, ALWAYS, "trial"),
-        ("dataset", TEXT, ALWAYS, "data set measured on, which may differ from the one trained on"),
+        ("dataset", TEXT, ALWAYS, 'data set measured on, with the options given for it: synth_cuhk {"size": "demo"}'),
         ("split", TEXT, ALWAYS, "val | test"),
         ("choice", TEXT, ALWAYS, "selected (by val) | last | oracle (best test epoch: parity only)"),
         ("direction", TEXT, ALWAYS, "t2i | i2t"),
@@ -110,7 +110,7 @@ COLUMNS: dict[str, tuple[tuple[str, pa.DataType, bool, str], ...]] = {
     ),
     "queries": (
         ("id", TEXT, ALWAYS, "trial"),
-        ("dataset", TEXT, ALWAYS, "data set measured on"),
+        ("dataset", TEXT, ALWAYS, "data set measured on, as in scores"),
         ("split", TEXT, ALWAYS, "val | test"),
         ("direction", TEXT, ALWAYS, "t2i | i2t"),
         ("query", INDEX, ALWAYS, "index of the query in its split"),

@@ -19,48 +19,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, nearest
-from harness.store import aside, merge, reading, rescored, runs, schema
+from harness.store import aside, merge, reading, rescored, runs, schema, sets
 from harness.store import declared as own
 from harness.store.files import claims, compaction, models, packs, place, shards
 from harness.store.files.checksummed import NewerSchema, seal, unseal
 from harness.store.files.claims import Claim, Superseded, Taken
 from harness.store.files.compaction import Compacted
 from harness.store.files.packs import TABLES
+from harness.store.record import Record, Results
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["TABLES", "Claim", "Compacted", "NewerSchema", "Record", "Results", "Store", "Superseded", "Taken"]
-
-
-@dataclass(frozen=True)
-class Record:
-    """One trial's measurements, as `Store.commit` takes them.
-
-    Every table is a list of dicts or a dict of columns; the trial's `id` is filled in. Absent values become null.
-    """
-
-    trial: Mapping[str, object]
-    scores: schema.Rows = ()
-    history: schema.Rows = ()
-    queries: schema.Rows = ()
-
-
-@dataclass(frozen=True)
-class Results:
-    """A study's measurements. `missing` lists the declared trials that have none, each with the reason in `why`."""
-
-    study: dict
-    trials: pd.DataFrame
-    scores: pd.DataFrame
-    history: pd.DataFrame
-    queries: pd.DataFrame
-    missing: list[dict] = field(default_factory=list)
 
 
 class Store:
@@ -188,7 +163,8 @@ class Store:
         return self.files.put(f"trials/{ident}", shards.encode(ident, tables, model=model), allowed)
 
     def read(self, study: str, tables: Sequence[str] = TABLES, tuning: bool = False) -> Results:
-        """A study's measurements, every byte checked; `label`, `budget` and `tuned` are those of its declaration.
+        """A study's measurements, every byte checked; `label`, `budget` and `tuned` are those of its declaration, and
+        each `dataset` is the shortest label that tells it from the others of the study.
 
         Args:
             study: Name of a declared study.
@@ -200,9 +176,12 @@ class Store:
             declaration["trials"] = own.results(declaration["trials"])
         declared = {trial["id"]: trial for trial in declaration["trials"]}
         found, missing = reading.read(self.files, declared, tables)
-        found = {**rescored.tables(found), "trials": own.named(found["trials"], declared)}
-        absent = [{**declared[i], "why": own.why(declared[i], why)} for i, why in missing.items()]
-        return Results(study=declaration, missing=absent, **{name: schema.frame(found[name]) for name in TABLES})
+        of = sets.labelled({**found, "trials": own.named(found["trials"], declared)}, declared)
+        absent = [
+            {**declared[i], "dataset": of.homes[i], "why": own.why(declared[i], why)} for i, why in missing.items()
+        ]
+        frames = {name: schema.frame(table) for name, table in rescored.tables(of.tables).items()}
+        return Results(study=declaration, missing=absent, measured_on=of.measured_on, **frames)
 
     def measured(self, ids: Iterable[str], tables: Sequence[str] = ("trials", "scores")) -> dict[str, pd.DataFrame]:
         """Tables of those of `ids` that are committed and undamaged, whatever study they belong to."""

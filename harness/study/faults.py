@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness import paths, registry
-from harness.data.subset import tested
 from harness.errors import UserError, brief, nearest
 from harness.study import grid as grids
 from harness.study.study import Study
@@ -108,7 +107,6 @@ def of_axes(tree: Mapping[str, Any], check: Check | None) -> Iterator[Fault]:
 
 def of_study(study: Study) -> Iterator[Fault]:
     """What does not go together."""
-    yield from _one_name(study)
     keys = {name: set(getattr(study, name)) for name in ("grid", "zip")}
     keys["rules"] = {key for rule in study.rules for key in rule.set}
     for key in sorted(keys["grid"] & keys["zip"]):
@@ -137,19 +135,6 @@ def of_study(study: Study) -> Iterator[Fault]:
         if wanted != "all" and study.axes(entry) and wanted > size:
             name = entry.label or Path(entry.method).stem
             yield ("tuning", "trials"), f"{wanted} trials are asked for, {name} has {size}"
-
-
-def _one_name(study: Study) -> Iterator[Fault]:
-    """Data sets that are measured on with several options under one name, which results could not tell apart."""
-    known: dict[str, dict[str, Any]] = {}
-    for place in ("datasets", "evaluate_on"):
-        for index, data in enumerate(getattr(study, place)):
-            name, options = tested(data.model_dump())
-            if place == "datasets":
-                known.setdefault(name, options)
-            elif known.setdefault(name, options) != options:
-                words = f"{name} is measured on with {known[name] or 'no options'} already, and scores are kept by name"
-                yield (place, index), f"{words}; expected the same options here, or another study"
 
 
 def of_trials(study: Study, seen: Callable[[Iterable[Trial]], Iterable[Fault]] | None = None) -> Iterator[Fault]:

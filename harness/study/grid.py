@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError, brief
+from harness.labels import labels
 from harness.study.study import Study
 from harness.study.values import Entry
 from harness.study.yaml import put
@@ -76,6 +77,7 @@ def spread(
         UserError: values that do not go together, with the trial's label.
     """
     axes = [[(key, value) for value in values] for key, values in study.grid.items()]
+    said = names(study)
     rows = list(zip(*([(k, v) for v in values] for k, values in study.zip.items()), strict=True)) or [()]
     for data, (index, entry) in itertools.product(study.datasets, enumerate(study.methods)):
         budgets = entry.budgets if entry.budgets is not None else study.budgets
@@ -83,7 +85,7 @@ def spread(
             base: dict[str, Any] = {
                 "method": entry.method,
                 "options": entry.options,
-                "label": entry.label or Path(entry.method).stem,
+                "label": _name(entry),
                 "budget": _budget(None if budget is None else str(budget), study.budget_mode),
                 "dataset": data.model_dump(),
                 "backbone": study.backbone.model_dump(),
@@ -96,9 +98,10 @@ def spread(
             }
             chosen = dict([*place, *row])
             base["label"] = labelled(base["label"], chosen)
+            told = labelled(said[index], chosen)
             for seed in seeds:
                 try:
-                    bare, _ = _settled(study, {**base, "seed": seed}, chosen)
+                    bare, _ = _settled(study, {**base, "seed": seed}, chosen, told)
                 except UserError as error:
                     if misfits is None:
                         raise
@@ -108,7 +111,7 @@ def spread(
                 for point in points(cell):
                     label = labelled(bare["label"], point if phase else {})
                     try:
-                        full, dropped = _settled(study, {**base, "seed": seed}, {**chosen, **point})
+                        full, dropped = _settled(study, {**base, "seed": seed}, {**chosen, **point}, told)
                         if dropped:
                             continue
                         if phase:
@@ -121,6 +124,21 @@ def spread(
                         misfits.append((label, error))
                         continue
                     yield Spot(cell, point, trial)
+
+
+def names(study: Study) -> list[str]:
+    """What the study's methods are called, each as it is labelled; equal ones with what tells them apart."""
+    return labels([(_name(entry), _given(entry)) for entry in study.methods])
+
+
+def _name(entry: Entry) -> str:
+    return entry.label or Path(entry.method).stem
+
+
+def _given(entry: Entry) -> dict[str, Any]:
+    """All that an entry says beside its label and budgets, by dotted key; an option by its own name."""
+    more = {f"{name}.{key}": v for name in ("recipe", "tune") for key, v in (getattr(entry, name) or {}).items()}
+    return {"method": entry.method, **entry.options, **more}
 
 
 def labelled(label: str, point: Mapping[str, Any]) -> str:
@@ -162,8 +180,11 @@ def with_values(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     return full
 
 
-def _settled(study: Study, base: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A trial's values with the rules applied, and whether one of them drops it."""
+def _settled(
+    study: Study, base: Mapping[str, Any], values: Mapping[str, Any], told: str
+) -> tuple[dict[str, Any], bool]:
+    """A trial's values with the rules applied, and whether one of them drops it; rules match the label as it is
+    written, and the trial has it as `told` unless one of them sets another."""
     full = with_values(base, values)
     dropped = False
     for rule in study.rules:
@@ -171,6 +192,8 @@ def _settled(study: Study, base: Mapping[str, Any], values: Mapping[str, Any]) -
             dropped |= rule.drop
             for key, value in rule.set.items():
                 put(full, key, value)
+    if full["label"] == base["label"]:
+        full["label"] = told
     return full, dropped
 
 
@@ -179,14 +202,15 @@ def idle(study: Study) -> list[int]:
     if not study.rules:
         return []
     seen: set[int] = set()
-    free = study.model_copy(update={"rules": ()})
+    free, said = study.model_copy(update={"rules": ()}), names(study)
     tried: list[tuple[Sequence[int], Callable[[Cell], Sequence[Point]]]] = [(study.seeds, lambda cell: ({},))]
     if study.tuned:
         tried.append((study.tuning.seeds, lambda cell: points(study, study.methods[cell.entry]) or ({},)))
     for seeds, of in tried:
         for spot in spread(free, seeds, of):
             # Rules act one after the other, and a later one may match what an earlier one set.
-            full = spot.trial.model_dump()
+            full, at = spot.trial.model_dump(), spot.cell.entry
+            full["label"] = _name(study.methods[at]) + full["label"].removeprefix(said[at])
             for index, rule in enumerate(study.rules):
                 if all(_matches(full, key, value) for key, value in rule.when.items()):
                     seen.add(index)

@@ -23,7 +23,7 @@ from harness.store.store import Record, Store
 from harness.study.choice import Choice, choose, scores
 from harness.study.grid import Cell, Point, Spot, points, spread
 from harness.study.study import Study
-from harness.trial import limits
+from harness.trial import limits, splits
 from harness.trial import resolve as resolving
 from harness.trial import row as columns
 from harness.trial.spec import Trial
@@ -63,6 +63,7 @@ def lay_out(study: Study, data: str | Path, store: Store) -> Laid:
     """
     spots = list(spread(study, study.seeds))
     _refuse(study, spots, data)
+    splits.one_thing((of.model_dump() for t in spots for of in (t.trial.dataset, *t.trial.evaluate_on)), data)
     plain = _resolved((spot.trial for spot in spots), data)
     cells = {
         spot.cell: row["trained"]

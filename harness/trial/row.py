@@ -15,6 +15,7 @@ from harness import provenance
 from harness.data.split import Split
 from harness.errors import DataError
 from harness.evaluation import encode
+from harness.measured_on import MeasuredOn
 from harness.store.store import Record
 from harness.trial import splits
 
@@ -71,18 +72,16 @@ def val(measured: encode.Measured, watched: str) -> dict[str, float | None]:
     return {f"val_{m}": measured.values[m] for m in ("R1", "mAP")} if watched == "val" else {}
 
 
-def scores(
-    record: Growing, dataset: str, split: str, choice: str, both: tuple[encode.Measured, encode.Measured]
-) -> None:
+def scores(record: Growing, on: MeasuredOn, choice: str, both: tuple[encode.Measured, encode.Measured]) -> None:
     """Take both directions of one split into the record, and every query where the split is test."""
     for direction, measured in zip(("t2i", "i2t"), both, strict=True):
         sizes = {"queries": measured.queries, "gallery": measured.gallery, "unmatched": measured.unmatched}
-        place = {"dataset": dataset, "split": split, "direction": direction}
+        place = {"dataset": on.text, "split": on.split, "direction": direction}
         record.scores.extend(
             {**place, "choice": choice, "metric": metric, "value": value, **sizes}
             for metric, value in measured.values.items()
         )
-        if split == "test":
+        if on.split == "test":
             columns = {name: values.tolist() for name, values in measured.records.items()}
             if direction == "t2i":  # the rest follows from the ranks, and is computed when results are read
                 ends = np.cumsum(measured.records["positives"])

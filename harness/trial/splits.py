@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -25,7 +25,8 @@ from harness.data.maps import write
 from harness.data.pipeline.pack import pack
 from harness.data.split import Split
 from harness.data.subset import OPTIONS, share, subset, taken
-from harness.errors import DataError, brief, nearest
+from harness.errors import DataError, UserError, brief, nearest
+from harness.measured_on import MeasuredOn
 from harness.model.tokenizer import Tokenizer, tokenizer
 from harness.model.weights import Source, pixels
 
@@ -84,6 +85,24 @@ def check(name: str, given: Mapping[str, object]) -> None:
         except ValidationError as error:
             problem, got = error.errors()[0]["msg"], f"{brief(repr(value))} ({type(value).__name__})"
             raise DataError(f"data set {name}: {key}: {problem[:1].lower()}{problem[1:]}, got {got}") from error
+
+
+def one_thing(datasets: Iterable[Mapping], data: str | Path) -> None:
+    """Raise UserError where two that results take for one, since only their folders differ, have another test split."""
+    known: dict[MeasuredOn, dict[str, Mapping]] = {}
+    for dataset in datasets:
+        places = known.setdefault(MeasuredOn.of(dataset), {})
+        places.setdefault(str((dataset.get("options") or {}).get("root") or "the usual folder"), dataset)
+    for on, places in known.items():
+        found: dict[str, str] = {}
+        for place, dataset in places.items() if len(places) > 1 else ():
+            found.setdefault(fingerprint(splits(dataset, data)["test"]), place)
+        if len(found) > 1:
+            raise UserError(
+                f"{on.text} has other test data in {' than in '.join(found.values())}",
+                "datasets",
+                "one folder for each data set of a study: results tell data sets by name and options",
+            )
 
 
 def val_source(dataset: Mapping) -> str:

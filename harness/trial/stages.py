@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from harness.adaptation.method import restore, state, trainable
-from harness.data.subset import tested
 from harness.errors import DataError, Preempted
 from harness.evaluation import cost
+from harness.measured_on import MeasuredOn, of_trial
 from harness.model.weights import shape
 from harness.training import heads
 from harness.training.loop import Training
@@ -190,21 +190,21 @@ class TrialRun:
 
     def _finish(self) -> None:
         """Measure what was chosen."""
-        trial, row, home = self.trial, self.row, self.trial["dataset"]
+        trial, row, (home, *others) = self.trial, self.row, of_trial(self.trial).items()
         row |= {"steps": self.training.done, "seconds_train": sum(self.watch.steps), "seconds_data": self.watch.waited}
         row |= {"step_seconds": self.watch.step, "chosen_epoch": self.chosen.epoch, **self.memory}
         restore(self.backbone, self.chosen.state)
         cost.reset_peak(self.device)
         choice, evaluation = CHOICE[trial["selection"]], self.chosen.evaluation
         if self.watched == "val" and evaluation:
-            columns.scores(self.record, home["dataset"], "val", choice, evaluation)
+            columns.scores(self.record, MeasuredOn.of(home[1], "val"), choice, evaluation)
         if trial.get("phase") != "tuning":
             self._ask()
             last = evaluation if self.watched == "test" and evaluation else self._evaluate("test")
-            columns.scores(self.record, home["dataset"], "test", choice, last)
-            for other in (other for other in trial["evaluate_on"] if tested(other) != tested(home)):
+            columns.scores(self.record, home[0], choice, last)
+            for on, other in others:
                 self._ask()
-                columns.scores(self.record, other["dataset"], "test", choice, self._evaluate("test", other))
+                columns.scores(self.record, on, choice, self._evaluate("test", other))
         row["seconds_evaluate"], row["peak_memory_evaluate"] = self.evaluating, cost.peak(self.device)
         row |= {"seconds_compile": self.training.stepper.compiled, "features_cached": self.loader.cached}
         # Last, because it merges.

@@ -103,8 +103,10 @@ NAMES = {
 
 
 def name(key: str) -> str:
-    """A method's, dataset's or metric's name as papers write it; an unknown one as it is."""
-    return NAMES.get(key, key)
+    """A method's, dataset's or metric's name as papers write it, options behind it as they are; an unknown one as it
+    is."""
+    known, bracket, options = key.partition(" (")
+    return NAMES.get(known, known) + bracket + options
 
 
 def looks(labels: Iterable[str]) -> dict[str, Look]:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from harness.data.quality.overlap import between
+from harness.labels import bare
 from reports.cells import Cell, cells, leading, places
 from reports.drawing import artists, palette, style
 from reports.drawing.shades import SHADES, ink
@@ -110,8 +111,15 @@ def untrained(found: list[Cell]) -> dict[str, Cell]:
 
 def overlaps(where: list[str]) -> list[str]:
     """What is known of identities that two of these datasets share: one sentence for each pair, by printed names."""
-    found = (between(one, other) for one, other in itertools.combinations(where, 2))
-    return [re.sub(r"\w+", lambda word: palette.name(word[0]), words) for words in found if words]
+    found: list[str] = []
+    for pair in itertools.combinations(where, 2):
+        one, other = (bare(label) for label in pair)
+        if one == other:
+            named = " and ".join(palette.name(label) for label in pair)
+            found.append(f"{named}: one data set with other options, so identities may be shared")
+        elif words := between(one, other):
+            found.append(re.sub(r"\w+", lambda word: palette.name(word[0]), words))
+    return list(dict.fromkeys(found))
 
 
 def _mean(c: Cell | None) -> float:

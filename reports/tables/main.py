@@ -55,7 +55,8 @@ def draw(results: Results, literature: pd.DataFrame | None = None, image_to_text
                     rows[c.budget, c.label, c.variant][_key(place, metric, direction)] = value
     budgets = [key[0] for key in rows]
     breaks = [i for i in range(1, len(budgets)) if budgets[i] != budgets[i - 1]]
-    published = _published(literature, where, tuple(metric for metric, direction in shown if direction == "t2i"))
+    plain = [place for place in where if _plain(results, place)]
+    published = _published(literature, plain, tuple(metric for metric, direction in shown if direction == "t2i"))
     if published:
         breaks.append(len(rows))
     columns = (
@@ -118,6 +119,12 @@ def tuning(found: list[Cell]) -> list[str]:
         f"{said}; {took}; values at the edge of their range: {', '.join(dict.fromkeys(edges)) or 'none'}",
         *([f"Not tuned here: {', '.join(dict.fromkeys(missing))}"] if missing else []),
     ]
+
+
+def _plain(results: Results, place: str) -> bool:
+    """Whether a data set was measured on as it comes, so that published numbers are of the same test split."""
+    on = results.measured_on.get(place)
+    return on is None or not on.options
 
 
 def _key(place: str, metric: str, direction: str) -> str:

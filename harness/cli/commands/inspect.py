@@ -8,6 +8,7 @@ import click
 
 from harness.cli import shared
 from harness.errors import DataError, UserError
+from harness.labels import bare
 
 
 @click.command("inspect")
@@ -79,9 +80,11 @@ def pick(trials, **given):
         some = some[some["id"].str.startswith(given["ident"])]
     if given["method"]:
         some = some[(some["label"] == given["method"]) | (some["method"] == given["method"])]
-    for key in ("budget", "dataset", "seed"):
+    for key in ("budget", "seed"):
         if given[key] is not None:
             some = some[some[key] == given[key]]
+    if given["dataset"]:
+        some = some[[given["dataset"] in (label, bare(label)) for label in some["dataset"]]]
     asked = ", ".join(f"{key.replace('ident', 'trial')} {value}" for key, value in given.items() if value is not None)
     if not len(some):
         known = trials[trials["status"] == "ok"].head(5)

@@ -12,6 +12,7 @@ from harness.cli.commands.follow import follow
 from harness.errors import UserError
 from harness.execution.progress import clock
 
+PLACE = ("id", "label", "budget", "dataset", "seed")
 DEFINITION = "overhead = (wall - inside trials / workers) / wall; wall is the whole command, start to last line"
 
 
@@ -65,8 +66,8 @@ def _state(results, name: str) -> dict:
         "search": _phase(read, lambda phase: phase == "tuning"),
         "main": _phase(read, lambda phase: phase != "tuning"),
         "statuses": dict(Counter(read.trials["status"])),
-        "not_ok": failed[["id", "label", "budget", "seed", "status", "reason"]].to_dict("records"),
-        "missing": [{key: trial[key] for key in ("id", "label", "budget", "seed", "why")} for trial in read.missing],
+        "not_ok": failed[[*PLACE, "status", "reason"]].to_dict("records"),
+        "missing": [{key: trial[key] for key in (*PLACE, "why")} for trial in read.missing],
         "models": _models(results, read),
         "runs": len(runs),
         "last_run": last,
@@ -109,8 +110,8 @@ def _tell(state: dict) -> None:
         if rows:
             click.echo(f"\n{title}:")
             shared.say_table(
-                ("trial", "method", "budget", "seed", column),
-                ((r["id"][:6], r["label"], r["budget"], r["seed"], r[column] or r.get("status")) for r in rows[:20]),
+                ("trial", "method", "budget", "data set", "seed", column),
+                ((r["id"][:6], *(r[key] for key in PLACE[1:]), r[column] or r.get("status")) for r in rows[:20]),
                 right=("seed",),
             )
             if len(rows) > 20:

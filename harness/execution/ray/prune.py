@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness.execution.ray.environment import prepare
+from harness.measured_on import MeasuredOn
 
 
 class Pruner:
@@ -66,5 +67,5 @@ class Pruner:
 
 def _group(trial: Mapping[str, object]) -> str:
     dataset = trial.get("dataset")
-    name = dataset.get("dataset") if isinstance(dataset, Mapping) else dataset
+    name = MeasuredOn.of(dataset, "train").text if isinstance(dataset, Mapping) else dataset
     return json.dumps([trial.get("method"), trial.get("budget"), name])

@@ -13,6 +13,7 @@ from harness import registry
 from harness.cli import main
 from harness.evaluation import encode, metrics
 from harness.evaluation.metrics import mean_inp
+from harness.measured_on import MeasuredOn
 from harness.store import rescored, schema
 from harness.store.files import shards
 from harness.store.store import Record, Store
@@ -95,7 +96,7 @@ def test_a_trial_reads_as_it_was_measured(tmp_path):
     persons = np.arange(12) % 4, np.arange(30) % 5  # one identity of the queries is in no image
     both = encode.measure(text, image, persons[1], persons[0]), encode.measure(image, text, *persons)
     record = Record(trial=ranked("aaaa", [[1]]).trial, scores=[], queries=[])
-    row.scores(record, "synth", "test", "selected", both)
+    row.scores(record, MeasuredOn("synth"), "selected", both)
     results = filled(tmp_path, record).read("one")
     for direction, measured in zip(("t2i", "i2t"), both, strict=True):
         rows = results.scores[results.scores["direction"] == direction]

@@ -166,20 +166,48 @@ def test_a_rule_does_not_reach_into_the_study(tmp_path):
     assert study.methods[1].options == {"width": 8}
 
 
-@pytest.mark.parametrize(
-    ("home", "elsewhere", "refused"),
-    [
-        ("{synth_cuhk: {size: tiny}}", "{synth_cuhk: {size: demo}}", True),
-        ("synth_icfg", "{synth_rstp: {size: tiny}}, {synth_rstp: {size: demo}}", True),
-        ("{synth_cuhk: {size: tiny, fraction: 50%}}", "{synth_cuhk: {size: tiny}}", False),
-        ("{synth_cuhk: {size: tiny, root: here}}", "{synth_cuhk: {size: tiny}}, synth_icfg", False),
-    ],
-)
-def test_one_name_is_not_measured_on_with_two_options(tmp_path, home, elsewhere, refused):
-    """Scores are kept by name: the other one's would stand where the home score belongs."""
-    text = f"name: s\nbackbone: tiny\nmethods: [lora]\ndatasets: [{home}]\nevaluate_on: [{elsewhere}]\n"
-    if refused:
-        with pytest.raises(UserError, match=r"s\.yaml:5: synth_\w+ is measured on with .* already, and scores"):
-            read(tmp_path, text)
-    else:
-        assert trials_of(read(tmp_path, text))
+def test_one_data_set_may_be_measured_on_with_several_options(tmp_path):
+    text = "name: s\nbackbone: tiny\nmethods: [lora]\ndatasets: [{synth_cuhk: {size: tiny}}]\n"
+    (trial,) = trials_of(read(tmp_path, text + "evaluate_on: [{synth_cuhk: {size: demo}}, synth_icfg]\n"))
+    assert [of.options for of in trial.evaluate_on] == [{"size": "demo"}, {}]
+
+
+METHODS = """
+name: s
+backbone: tiny
+datasets: [synth_cuhk]
+methods:
+  - {lora: {rank: 4, alpha: 8}}
+  - {lora: {rank: 4, alpha: 16}}
+  - {method: adapter, label: small, budgets: [1%]}
+  - {method: adapter, label: small, budgets: [2%]}
+  - {method: vpt, recipe: {lr: 1e-3}}
+  - {method: vpt, tune: {recipe.lr: [1e-2, 1e-1]}}
+  - {method: vpt}
+"""
+
+
+def test_methods_of_one_name_are_told_apart_by_their_labels(tmp_path):
+    """Else their trials would stand in one cell, or on one line; entries that differ in budgets alone are no two."""
+    study = read(tmp_path, METHODS)
+    told = ["lora (alpha 8)", "lora (alpha 16)", "small", "small"]
+    told += ["vpt (recipe.lr 0.001)", "vpt (tune.recipe.lr [0.01, 0.1])", "vpt"]
+    assert grid.names(study) == told == [t.label for t in trials_of(study)]
+    plain = read(tmp_path, METHODS.replace("  - {lora: {rank: 4, alpha: 16}}\n", ""))
+    assert grid.names(plain)[0] == "lora"
+
+
+def test_a_grid_stands_behind_what_tells_methods_apart_and_rules_match_labels_as_written(tmp_path):
+    rules = "grid: {options.towers: [image, text]}\nrules: [{when: {label: lora towers=text}, set: {recipe.lr: 0.5}}]\n"
+    text = METHODS.split("  - {method: adapter")[0] + rules
+    study = read(tmp_path, text)
+    assert [t.label for t in trials_of(study)] == [
+        f"lora (alpha {alpha}) towers={tower}" for alpha in (8, 16) for tower in ("image", "text")
+    ]
+    assert [t.recipe.lr == 0.5 for t in trials_of(study)] == [False, True] * 2 and grid.idle(study) == []
+
+
+def test_a_rule_may_name_what_is_told_apart(tmp_path):
+    text = METHODS.split("  - {method: adapter")[0]
+    rule = "rules: [{when: {options.alpha: 16}, set: {label: mine}}]\n"
+    assert [t.label for t in trials_of(read(tmp_path, text + rule))] == ["lora (alpha 8)", "mine"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
-from harness.errors import DataError
+from harness.errors import DataError, UserError
 from harness.model.tokenizer import tokenizer
 from harness.model.weights import Source
 from harness.trial import splits
@@ -52,3 +54,19 @@ def test_root_names_the_folder_of_a_real_data_set(data):
 def test_an_unknown_option_is_one_line(data):
     with pytest.raises(DataError, match=r"no option 'sizee'.*did you mean size"):
         splits.splits({"dataset": "synth_cuhk", "options": {"sizee": "tiny"}}, data)
+
+
+def test_two_folders_of_one_data_set_must_hold_the_same_test(data, tmp_path):
+    """Where the files lie is no part of what tells data sets apart, so other files would pass for the same."""
+
+    def at(root, **options):
+        return {"dataset": "cuhk_pedes", "options": {"root": str(root), **options}}
+
+    one, copy, other = (tmp_path / name for name in ("one", "copy", "other"))
+    for place, seed in ((one, 0), (copy, 0), (other, 1)):
+        drawn = splits.splits({"dataset": "synth_cuhk", "options": {"size": "tiny", "seed": seed}}, data)["test"].root
+        shutil.copytree(drawn.parent, place)
+    splits.one_thing([at(one), at(copy, fraction="50%"), at(one)], data)
+    splits.one_thing([at(one), at(other, allow_missing=True)], data)
+    with pytest.raises(UserError, match=r"cuhk_pedes has other test data in \S+one than in \S+other"):
+        splits.one_thing([at(one), at(copy), at(other)], data)

@@ -175,3 +175,25 @@ def test_the_whole_of_a_subset_is_no_other_data_set(data, tmp_path):
     scores = run(make(method="zero_shot", options={}, dataset=half, evaluate_on=(TINY,)), data, tmp_path)[2].scores
     test = scores[(scores["split"] == "test") & (scores["direction"] == "t2i")]
     assert not test.duplicated(["dataset", "metric"]).any() and len(test)
+
+
+def test_the_training_data_set_with_other_options_is_another_one(data, tmp_path):
+    """Its scores stand under a label of their own, with the numbers that it has as anybody's home."""
+    other = {"dataset": "synth_cuhk", "options": {"size": "tiny", "seed": 1}}
+    again = {"dataset": "synth_cuhk", "options": {"seed": 1, "size": "tiny", "fraction": "50%"}}
+    plain = {"method": "zero_shot", "options": {}}
+    both = run(make(**plain, evaluate_on=(other, TINY, again)), data, tmp_path / "both")[2]
+    assert (
+        both.trials["dataset"].tolist() == ["synth_cuhk"]
+        and not both.scores.duplicated(["dataset", "split", "direction", "metric"]).any()
+    )
+    alone = {"synth_cuhk": TINY, "synth_cuhk (seed 1)": other}
+    assert set(both.scores["dataset"]) == set(both.queries["dataset"]) == set(alone) == set(both.measured_on)
+    for label, dataset in alone.items():
+        found = run(make(**plain, dataset=dataset), data, tmp_path / label)[2]
+        for table, columns in (("scores", ["direction", "metric", "value"]), ("queries", ["query", "person", "first"])):
+            one, two = (
+                of[(of["dataset"] == name) & (of["split"] == "test")][columns].reset_index(drop=True)
+                for of, name in ((getattr(both, table), label), (getattr(found, table), "synth_cuhk"))
+            )
+            pd.testing.assert_frame_equal(one, two)

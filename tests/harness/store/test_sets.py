@@ -1,0 +1,153 @@
+"""Scores and queries are read under the data set they were measured on, however its name was kept."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from harness.measured_on import MeasuredOn, of_trial
+from harness.store import schema, sets
+from harness.store.store import Record, Store
+
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {}, {"size": "tiny"}, {"size": "demo"}, {"size": "demo", "shift": "blur"}, {"fraction": "50%"}, {"root": "there"},
+)  # fmt: skip
+METRICS = ("R1", "R5")
+
+
+def score_of(ident: str, on: MeasuredOn) -> int:
+    """A number that nothing else has."""
+    return (int(ident, 16) * 7919 + sum(on.text.encode()) * 31) % 9973
+
+
+def any_trial(rng: random.Random) -> dict[str, Any]:
+    def some() -> dict[str, Any]:
+        return {"dataset": rng.choice("ab"), "options": dict(rng.choice(OPTIONS))}
+
+    return {"dataset": some(), "evaluate_on": [some() for _ in range(rng.randrange(5))]}
+
+
+def looked_at(trial: dict[str, Any], old: bool) -> list[tuple[str, MeasuredOn]]:
+    """(what stands on disk, what was measured on) in the order of measuring; `old`: by release 0.1."""
+    if not old:
+        return [(on.text, on) for on in of_trial(trial)]
+    others = [of for of in trial["evaluate_on"] if of != trial["dataset"]]
+    return [(of["dataset"], MeasuredOn.of(of)) for of in (trial["dataset"], *others)]
+
+
+def rows_of(ident: str, trial: dict[str, Any], old: bool) -> tuple[dict, list[dict], list[dict]]:
+    """The row, the scores and the queries of a trial that measures `score_of`."""
+    scores: list[dict] = []
+    queries: list[dict] = []
+    sizes = {"queries": 2, "gallery": 3, "unmatched": 0}
+    for place, (text, on) in enumerate(looked_at(trial, old)):
+        for split in ("val", "test") if not place else ("test",):
+            for direction, metric in itertools.product(("t2i", "i2t"), METRICS):
+                about = {"dataset": text, "split": split, "choice": "selected", "direction": direction}
+                scores.append({**about, "metric": metric, "value": score_of(ident, on), **sizes})
+        for direction, query in itertools.product(("t2i", "i2t"), range(2)):
+            about = {"dataset": text, "split": "test", "direction": direction, "query": query}
+            queries.append({**about, "person": score_of(ident, on), "positives": 1, "first": 1})
+    row = {"id": ident, "label": "a", "method": "a", "seed": 0, "status": "ok", "dataset": trial["dataset"]["dataset"]}
+    return {**row, "spec": trial, "dataset_options": trial["dataset"]["options"]}, scores, queries
+
+
+def declared(ident: str, trial: dict[str, Any]) -> dict[str, Any]:
+    return {"id": ident, "label": "a", "method": "a", "budget": None, "seed": 0, "trial": trial,
+            "dataset": trial["dataset"]["dataset"]}  # fmt: skip
+
+
+def tables(trials: dict[str, dict[str, Any]], old: set[str]) -> dict[str, pa.Table]:
+    parts = {ident: rows_of(ident, trial, ident in old) for ident, trial in trials.items()}
+    return {
+        "trials": schema.build("trials", [row for row, *_ in parts.values()]),
+        "scores": schema.build("scores", [{"id": i, **r} for i, (_, some, _) in parts.items() for r in some]),
+        "queries": schema.build("queries", [{"id": i, **r} for i, (_, _, some) in parts.items() for r in some]),
+    }
+
+
+def check(scores: list[dict], queries: list[dict], homes: dict[str, str], on: dict[str, MeasuredOn], trials) -> None:
+    """Each trial has each data set once, under a label that stands for it, with the number measured there."""
+    for ident, trial in trials.items():
+        wanted = list(of_trial(trial))
+        assert on[homes[ident]] == wanted[0]
+        for rows, number in ((scores, "value"), (queries, "person")):
+            mine = [r for r in rows if r["id"] == ident]
+            keys = [tuple(r.get(k) for k in ("dataset", "split", "direction", "metric", "query")) for r in mine]
+            assert len(set(keys)) == len(keys)
+            seen = {(on[r["dataset"]], r[number]) for r in mine if r["split"] == "test"}
+            assert seen == {(of, score_of(ident, of)) for of in wanted}
+        assert {r["dataset"] for r in scores if r["id"] == ident and r["split"] == "val"} == {homes[ident]}
+
+
+@pytest.mark.parametrize("turn", range(60))
+def test_every_row_is_read_under_what_it_was_measured_on(turn):
+    """Trials of both kinds of stores side by side, in any order, with their queries and without their scores."""
+    rng = random.Random(turn)
+    trials = {f"{n:04x}": any_trial(rng) for n in range(1, 7)}
+    old = {ident for ident in trials if rng.random() < 0.5}
+    found = tables(trials, old)
+    asked = {ident: declared(ident, trial) for ident, trial in trials.items()}
+    read = sets.labelled(found, asked)
+    scores, queries = (read.tables[name].to_pylist() for name in ("scores", "queries"))
+    check(scores, queries, read.homes, read.measured_on, trials)
+    assert read.tables["trials"]["dataset"].to_pylist() == [read.homes[ident] for ident in trials]
+    alone = sets.labelled({**found, "scores": found["scores"].slice(0, 0)}, asked)
+    assert alone.tables["queries"].to_pylist() == queries
+
+
+def test_labels_are_short_where_that_is_enough():
+    trials = {"01": {"dataset": {"dataset": "a", "options": {"size": "tiny"}}, "evaluate_on": []}}
+    asked = {"01": declared("01", trials["01"])}
+    assert sets.labelled(tables(trials, set()), asked).homes == {"01": "a"}
+    trials["01"]["evaluate_on"] = [{"dataset": "a", "options": {"size": "demo"}}, {"dataset": "b", "options": {"x": 1}}]
+    read = sets.labelled(tables(trials, set()), asked)
+    assert list(dict.fromkeys(read.tables["scores"]["dataset"].to_pylist())) == ["a (size tiny)", "a (size demo)", "b"]
+
+
+def test_the_study_has_the_word_on_how_a_data_set_is_written():
+    """Contents name a trial, so a study finds what another one measured and wrote in another way."""
+    ours = {"dataset": {"dataset": "a", "options": {}}, "evaluate_on": [{"dataset": "a", "options": {"size": "tiny"}}]}
+    theirs = {
+        "dataset": {"dataset": "a", "options": {"size": "demo"}},
+        "evaluate_on": [{"dataset": "a", "options": {"size": "tiny", "seed": 0}}],
+    }
+    for old in (set(), {"01"}):
+        read = sets.labelled(tables({"01": theirs}, old), {"01": declared("01", ours)})
+        got = {r["dataset"]: r["value"] for r in read.tables["scores"].to_pylist() if r["split"] == "test"}
+        home, other = (score_of("01", on) for on in of_trial(theirs))
+        assert got == {"a": home, "a (size tiny)": other} and read.homes == {"01": "a"}
+    same = {**theirs, "evaluate_on": [{"dataset": "a", "options": {"size": "demo", "seed": 0}}]}
+    both = {"dataset": {"dataset": "a", "options": {}}, "evaluate_on": [{"dataset": "a", "options": {}}]}
+    read = sets.labelled(tables({"01": same}, set()), {"01": declared("01", both)})
+    assert len(read.tables["scores"]) == 2 * 2 * len(METRICS), "what is one data set here stands here once"
+    one = {"dataset": {"dataset": "a", "options": {}}, "evaluate_on": []}
+    read = sets.labelled(tables({"01": {**theirs, "evaluate_on": []}}, set()), {"01": declared("01", one)})
+    assert set(read.tables["scores"]["dataset"].to_pylist()) == {"a"}
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_a_store_gives_labels_whole_packed_and_in_part(tmp_path, old):
+    home, other = ({"dataset": "a", "options": {"size": size}} for size in ("tiny", "demo"))
+    trials = {"0001": {"dataset": home, "evaluate_on": [other]}, "0002": {"dataset": other, "evaluate_on": [home]}}
+    store = Store(tmp_path / "store")
+    store.probe()
+    for ident in ("0001", "0002"):
+        row, scores, queries = rows_of(ident, trials[ident], old)
+        store.commit(Record(row, scores, (), queries))
+    absent = {"dataset": {"dataset": "a", "options": {"size": "tiny", "fraction": "5%"}}, "evaluate_on": []}
+    store.declare("one", {}, [declared(i, t) for i, t in {**trials, "0003": absent}.items()])
+    for _ in range(2):
+        found = store.read("one")
+        assert found.trials["dataset"].tolist() == ["a (size tiny)", "a (size demo)"]
+        assert [(m["id"], m["dataset"]) for m in found.missing] == [("0003", "a (size tiny)")]
+        homes = dict(zip(found.trials["id"], found.trials["dataset"], strict=True))
+        frames = (json.loads(f.to_json(orient="records")) for f in (found.scores, found.queries))
+        check(*frames, homes, found.measured_on, trials)
+        assert store.read("one", ("trials",)).trials["dataset"].tolist() == list(homes.values())
+        store.compact()
