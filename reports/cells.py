@@ -26,7 +26,7 @@ CHOICES = {
     "oracle": "epoch chosen on test (oracle, optimistic: for parity with published tables only)",
 }
 # Ways for a trial to have no score, the most telling first.
-FAILURES = ("infeasible", "diverged", "oom", "failed", "pruned", "missing")
+FAILURES = ("infeasible", "diverged", "oom", "failed", "pruned", "lost", "missing")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def conclude(
         f"wall time {clock(wall)}, inside trials {clock(busy)} on {workers} worker{'s' * (workers > 1)}, "
         f"overhead {100 * overhead(record):.0f} %"
     )
-    done = len(results.done(ids))
+    done = len(results.done(ids) - set(record["lost"]))
     if record["stopped"]:
         why = f"stopped: {record['reason']}" if record["reason"] else "stopped"
         raise Preempted(f"{why}; {done} of {len(ids)} trials are committed; the same command continues")

@@ -84,6 +84,7 @@ def plan(
     results = Store(store)
     laid = asking.lay_out(asked, data, results)
     done = results.done(trial["id"] for trial in laid.trials)
+    done -= set(results.with_status(done, ("lost",)))  # these run again
     lacking = asking.lacking(laid.trials)
     costs = None
     if probe:

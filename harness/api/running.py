@@ -269,11 +269,13 @@ def _looks_done(results, study) -> bool:
 
 
 def _tidy(results, ids: list[str], retry_failed: bool, tell, warn) -> bool:
-    """Set damaged trials aside, and failed ones if asked to; whether there were any."""
+    """Set damaged and lost trials aside, and failed ones if asked to; whether there were any."""
     before = len(results.done(ids))
     for ident, why in results.damaged(ids).items():
         place = results.set_aside(ident)
         warn(f"trial {ident} is set aside in {_short(place)} and runs again: {why}")
+    for ident in results.with_status(ids, ("lost",)):
+        tell(f"trial {ident} was lost and runs again; its row is kept in {_short(results.set_aside(ident))}")
     if retry_failed:
         for ident in results.with_status(ids, RETRIED):
             tell(f"trial {ident} runs again; its row is kept in {_short(results.set_aside(ident))}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.errors import UserError
 from harness.execution.outcome import Event, Ledger, Outcome
 from harness.execution.ray import engine
 from harness.execution.ray.loggers import Tracker, callbacks
@@ -15,7 +16,8 @@ from harness.execution.ray.prune import Pruner
 from harness.execution.ray.session import Session
 from harness.execution.ray.stop import Flag, Interrupter, stoppable
 from harness.execution.ray.worker import listens, one
-from harness.store.store import Store
+from harness.store import unmeasured
+from harness.store.store import Record, Store
 
 
 def execute(
@@ -60,7 +62,13 @@ def execute(
         return Outcome()
     kept = Store(store)
     store, data = str(kept.root), str(Path(data).resolve())
-    places = {"run": run, "store": store, "data": data, "threads": threads, "claimant": uuid.uuid4().hex}
+    places: dict[str, Any] = {
+        "run": run,
+        "store": store,
+        "data": data,
+        "threads": threads,
+        "claimant": uuid.uuid4().hex,
+    }
     ledger, flag = Ledger(on_event), Flag.new(kept.local)
     outcome, interrupter = ledger.outcome, Interrupter()
 
@@ -90,7 +98,18 @@ def execute(
                     session, todo, places, gpu, ledger, flag, pruner, interrupter, callbacks(log, kept.local, study)
                 )
     outcome.stopped |= outcome.count < len(todo)
+    for trial in todo:
+        if trial["id"] in outcome.lost:
+            _keep(trial, outcome.lost[trial["id"]], kept, places["claimant"])
     return outcome
+
+
+def _keep(trial: dict, reason: str, store: Store, claimant: str) -> None:
+    """A row for a lost trial, which says why; the next run sets it aside and tries again."""
+    last = (reason.strip().splitlines() or [""])[-1]
+    # Nothing is kept where another run is at it, or the store itself is at fault.
+    with contextlib.suppress(OSError, UserError), store.claim(trial["id"], claimant) as claim:
+        store.commit(Record(trial=unmeasured.row(trial, "lost", last)), claim.token)
 
 
 def _serial(trial: dict, ledger: Ledger, flag: Flag, pruner: Pruner | None, places: dict) -> None:

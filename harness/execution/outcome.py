@@ -17,7 +17,7 @@ class Outcome:
 
     Attributes:
         finished: id -> status of its committed row.
-        lost: id -> why nothing could be committed.
+        lost: id -> why there are no numbers; its row, `lost`, is for the next run to try again.
         pruned: id -> why it was given up before its last epoch; nothing is committed.
         busy: Seconds inside trials, summed over workers.
         stopped: Whether the run ended before all trials were through.

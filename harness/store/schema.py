@@ -17,7 +17,7 @@ from harness.errors import nearest
 
 VERSION = 3
 
-STATUSES = ("ok", "infeasible", "diverged", "oom", "failed", "pruned")
+STATUSES = ("ok", "infeasible", "diverged", "oom", "failed", "pruned", "lost")
 
 TEXT, INT, INDEX, REAL, REAL32, FLAG = pa.string(), pa.int64(), pa.int32(), pa.float64(), pa.float32(), pa.bool_()
 INDICES = pa.list_(pa.field("element", INDEX))  # as Parquet names what is in a list
@@ -39,7 +39,12 @@ COLUMNS: dict[str, tuple[tuple[str, pa.DataType, bool, str], ...]] = {
         ("data_hash", TEXT, MAYBE, "fingerprint of images and annotations"),
         ("code_hash", TEXT, MAYBE, "hash of the code that decides the result"),
         ("seed", INT, ALWAYS, "seed of initialisation, order and augmentation"),
-        ("status", TEXT, ALWAYS, "ok | infeasible | diverged | oom | failed | pruned (given up by a search)"),
+        (
+            "status",
+            TEXT,
+            ALWAYS,
+            "ok | infeasible | diverged | oom | failed | pruned (by a search) | lost (run again)",
+        ),
         ("reason", TEXT, MAYBE, "why the status is not ok"),
         ("budget", TEXT, MAYBE, "target as the study writes it, such as 1% or 2M"),
         ("budget_parameters", INT, MAYBE, "target in parameters"),
@@ -128,6 +133,8 @@ SCHEMAS = {
     for table, columns in COLUMNS.items()
 }
 
+UNFIT = (pa.ArrowException, OverflowError, ValueError)  # of a value that a column cannot hold
+
 Rows = Sequence[Mapping[str, object]] | Mapping[str, object]
 
 
@@ -162,7 +169,7 @@ def build(table: str, rows: Rows, **everywhere: object) -> pa.Table:
     for field in schema:
         try:
             array = pa.array(columns.get(field.name, [None] * length), type=field.type, from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        except UNFIT as error:
             raise ValueError(f"column {table}.{field.name} ({field.type}): {error}") from error
         if array.null_count and not field.nullable:
             raise ValueError(f"column {table}.{field.name} has {array.null_count} null values and allows none")
@@ -170,6 +177,15 @@ def build(table: str, rows: Rows, **everywhere: object) -> pa.Table:
     if table == "trials" and (unknown := set(arrays[schema.get_field_index("status")].to_pylist()) - set(STATUSES)):
         raise ValueError(f"unknown status {sorted(unknown)}; expected one of {', '.join(STATUSES)}")
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def holds(table: str, column: str, value: object) -> bool:
+    """Whether a column can hold a value."""
+    try:
+        pa.array([_plain(value)], type=SCHEMAS[table].field(column).type, from_pandas=True)
+    except (*UNFIT, TypeError):
+        return False
+    return True
 
 
 def conform(table: str, found: pa.Table) -> pa.Table:

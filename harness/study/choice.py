@@ -13,6 +13,7 @@ from harness.study.grid import Point, Spot
 from harness.trial.spec import Data
 
 Row = dict[str, Any]
+OPEN = (None, "failed", "lost")  # statuses of trials that are to run, or to run again
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Choice:
     @property
     def open(self) -> bool:
         """Whether trials are to run, or to run again since they failed."""
-        return any(status in (None, "failed") for status in self.statuses)
+        return any(status in OPEN for status in self.statuses)
 
     @property
     def told(self) -> str | None:
@@ -110,7 +111,7 @@ def choose(spots: Sequence[Spot], ids: Sequence[str], found: Mapping[str, Row]) 
             merits.append((rank1, mean))
     statuses = tuple(row["status"] if row else None for row in rows)
     scored = [index for index, merit in enumerate(merits) if merit is not None]
-    done = not any(status in (None, "failed") for status in statuses)
+    done = not any(status in OPEN for status in statuses)
     chosen = max(scored, key=lambda index: (merits[index], -index)) if done and scored else None
     cells = [spot.cell for spot in spots]
     return Choice(

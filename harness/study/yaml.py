@@ -54,7 +54,7 @@ def read(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Lines
         other = paths.resolved(path.parent / parent)
         if not paths.is_file(other):
             raise UserError(f"extends: no such study as {brief(parent)}", at, "a YAML file")
-        if other in seen or other == path.resolve():
+        if other in (*seen, path.resolve()):
             raise UserError(f"extends itself through {parent}", at)
         base, theirs = read(other, (*seen, path.resolve()))
         plain = _merge(base, plain)

@@ -67,6 +67,14 @@ def known(resolved: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def certain(resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that are known of a trial that failed, perhaps since they could not all be told."""
+    try:
+        return known(resolved)
+    except Exception:
+        return {}
+
+
 def val(measured: encode.Measured, watched: str) -> dict[str, float | None]:
     """What the history keeps of a look at val."""
     return {f"val_{m}": measured.values[m] for m in ("R1", "mAP")} if watched == "val" else {}

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import memory
-from harness.errors import Preempted, UserError
+from harness.errors import Preempted
+from harness.store import unmeasured
 from harness.store.files.checksummed import NewerSchema
 from harness.store.store import Store
 from harness.training.loop import Diverged
@@ -46,17 +47,21 @@ def run(
     """
     began = time.perf_counter()
     results = Store(store)
-    record = columns.Growing(columns.known(resolved))
-    row = record.trial
+    record = columns.Growing({})
+    trial: TrialRun | None = None
     error: tuple[str, Exception] | None = None
+    kept: bytes | None = None
     checkpoints = Checkpoints(results.local, resolved["id"])
     keeper = Keeper(checkpoints, checkpoint_every, lambda text: report({"event": "notice", "text": text}))
-    trial = TrialRun(resolved, Path(data), record, report, stop, keeper)
     try:
+        record = columns.Growing(columns.known(resolved))
+        trial = TrialRun(resolved, Path(data), record, report, stop, keeper)
         if resolved["status"] == "infeasible":
-            row |= {"status": "infeasible", "reason": resolved["reason"], "trained": None, "share": None, "total": None}
+            nothing = dict.fromkeys(("trained", "share", "total"))
+            record.trial.update({"status": "infeasible", "reason": resolved["reason"], **nothing})
         else:
             trial.go()
+        kept = model.encode(resolved, trial.chosen) if model.wanted(resolved) else None
     except (Preempted, drift.Drift, NewerSchema):
         raise
     except Diverged as fault:
@@ -65,25 +70,22 @@ def run(
         error = ("oom" if memory.exhausted(fault) else "failed", fault)
     if error:
         status, cause = error
-        reason = " ".join(str(cause).split())[:500] or type(cause).__name__
-        kind = "" if isinstance(cause, UserError) else f"{type(cause).__name__}: "
+        reason = unmeasured.why(cause)
         if samples := getattr(cause, "samples", ()):
             reason += f"; captions of its batch: {' '.join(map(str, samples))}"
-        record = columns.Growing(
-            trial={
-                **columns.known(resolved),
-                **{"status": status, "reason": kind + reason, "resumes": trial.resumes},
-                **(trial.memory if status == "oom" else {}),
-            },
-            history=record.history,
-        )
-    kept = model.encode(resolved, trial.chosen) if not error and model.wanted(resolved) else None
-    record.trial["seconds_total"] = trial.before + time.perf_counter() - began
+        more = trial.memory if trial and status == "oom" else {}
+        known = {**columns.certain(resolved), "resumes": trial.resumes if trial else 0, **more}
+        record = columns.Growing(unmeasured.row(resolved, status, reason, known), history=record.history)
+    seconds = (trial.before if trial else 0.0) + time.perf_counter() - began
+    record.trial["seconds_total"] = seconds
     try:
-        results.commit(record, resolved.get("claim"), kept)
+        results.commit(record, resolved.get("claim"), None if error else kept)
     except (KeyboardInterrupt, OSError):
-        if not error:
+        if not error and trial:
             trial.save()
         raise
+    except ValueError as fault:  # a column cannot hold what was measured
+        bare = unmeasured.row(resolved, "failed", unmeasured.why(fault), {"seconds_total": seconds})
+        results.commit(record := columns.Growing(bare), resolved.get("claim"))
     checkpoints.remove()
     return str(record.trial["status"])

@@ -301,7 +301,7 @@ PLANTED: dict[int, dict[str, Changes]] = {
             ("harness/api/running.py", 'RETRIED = ("failed", "oom")', 'RETRIED = ("failed",)'),
         ),
         "test_one_pair_that_does_not_fit_ends_the_trial": (
-            ("harness/trial/run.py", '**(trial.memory if status == "oom" else {}),', ""),
+            ("harness/trial/run.py", 'more = trial.memory if trial and status == "oom" else {}', "more = {}"),
         ),
         "test_a_trial_goes_on_in_parts_and_says_so": (
             ("harness/trial/stages.py", '"micro_batch": micro}', '"micro_batch": self.recipe.batch}'),
@@ -489,7 +489,7 @@ PLANTED: dict[int, dict[str, Changes]] = {
         "test_a_clock_that_jumps_changes_nothing": (
             (
                 "harness/trial/run.py",
-                "trial.before + time.perf_counter() - began",
+                "(trial.before if trial else 0.0) + time.perf_counter() - began",
                 'time.time() - record.trial["started"].timestamp()',
             ),
             ("harness/trial/row.py", "datetime.now(UTC)", "datetime.now()"),

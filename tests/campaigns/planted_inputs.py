@@ -12,9 +12,13 @@ MERGE = N + "test_merge_keys_bring_what_is_not_written_with_its_own_line"
 FILES = N + "test_a_large_or_foreign_file_is_refused_unread"
 VALUES = R + "test_a_value_that_fails_later_is_refused_at_once"
 MANY = R + "test_a_study_of_too_many_trials_is_refused_with_their_number_at_once"
+ALLOWED = R + "test_many_trials_are_allowed_when_it_is_said"
 COUNT = R + "test_trials_are_counted_as_they_are_built"
 PATHS = R + "test_paths_that_are_too_long_are_one_line"
 
+B, X = "tests/harness/trial/test_rows.py::", "tests/harness/execution/test_execute.py::"
+CLI = "tests/harness/cli/test_cli.py::test_lost_trials_give_5_and_a_log"
+RUN = "harness/trial/run.py"
 NODES, YAML, EXTENT = "harness/study/nodes.py", "harness/study/yaml.py", "harness/study/extent.py"
 INSIDE, READING, FAULTS = "harness/study/inside.py", "harness/study/reading.py", "harness/study/faults.py"
 RECIPE, SPEC, SPLITS = "harness/training/recipe.py", "harness/trial/spec.py", "harness/trial/splits.py"
@@ -38,7 +42,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("yaml", MERGE, NODES, "= written.start_mark.line + 1", "= node.start_mark.line + 1"),
     ("yaml", FILES, YAML, "if len(content) > SIZE:", "if False:"),
     ("yaml", FILES, YAML, "if not isinstance(parent, str) or not parent:", "if False:"),
-    ("yaml", FILES, YAML, "if other in seen or other == path.resolve():", "if other in seen:"),
+    ("yaml", FILES, YAML, "if other in (*seen, path.resolve()):", "if False:"),
     # Values
     ("value", VALUES, RECIPE, "betas: tuple[Decay, Decay]", "betas: tuple[Share, Share]"),
     ("value", VALUES, RECIPE, 'augmentation: Augmentation = "irra"', 'augmentation: str = "irra"'),
@@ -65,16 +69,29 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("value", VALUES, SPLITS, 'if key == "fraction" and value is not None:', "if False:"),
     ("value", VALUES, FAULTS, "            Setting(**{first: value})\n", "            Setting()\n"),
     # How many
-    ("many", MANY, READING, "() if many else extent.of_extent(study)", "()"),
+    ("many", ALLOWED, READING, "() if many else extent.of_extent(study)", "()"),
     ("many", MANY, READING, "extent.of_lists(study), ", ""),
     ("many", COUNT, EXTENT, "total += each * datasets * budgets * len(study.seeds)", "total += each * datasets * budgets"),
     ("many", COUNT, EXTENT, '(datasets if "dataset" in per else 1)', "datasets"),
     ("many", COUNT, EXTENT, '(budgets if "budget" in per else 1)', "1"),
     ("many", COUNT, EXTENT, 'if wanted == "all" else min(points, wanted)', ""),
-    ("many", R + "test_many_trials_are_allowed_when_it_is_said", EXTENT, "> TRIED:", "> 100 * TRIED:"),
-    ("many", R + "test_many_trials_are_allowed_when_it_is_said", "harness/api/asking.py", "if seeds is not None and not 1 <= seeds <= SEEDS:", "if False:"),
+    ("many", ALLOWED, EXTENT, "> TRIED:", "> 100 * TRIED:"),
+    ("many", ALLOWED, "harness/api/asking.py", "if seeds is not None and not 1 <= seeds <= SEEDS:", "if False:"),
     ("many", R + "test_points_are_drawn_as_from_the_whole_list", "harness/study/grid.py", "in reversed(list(axes.items())):", "in axes.items():"),
+    # A row whatever happens
+    ("row", B + "test_a_trial_that_cannot_be_built_is_a_row_with_the_reason", RUN, "        record = columns.Growing(columns.known(resolved))\n", "    record = columns.Growing(columns.known(resolved))\n    try:\n"),
+    ("row", B + "test_what_no_column_holds_is_told_and_left_out", RUN, "except ValueError as fault:", "except ZeroDivisionError as fault:"),
+    ("row", B + "test_what_no_column_holds_is_told_and_left_out", "harness/store/unmeasured.py", "max(0, min(seed, LARGEST))", "seed"),
+    ("row", B + "test_what_a_column_holds", "harness/store/schema.py", "except (*UNFIT, TypeError):", "except UNFIT:"),
+    ("row", X + "test_what_a_trial_raises_is_its_row", "harness/execution/ray/worker.py", "except (UserError, OSError):", "except Exception:"),
+    ("row", X + "test_a_trial_lost_to_the_machine_or_the_store_has_a_row_that_says_so", "harness/execution/ray/worker.py", "except (UserError, OSError):", "except UserError:"),
+    ("row", X + "test_a_trial_lost_to_the_machine_or_the_store_has_a_row_that_says_so", "harness/execution/executor.py", '_keep(trial, outcome.lost[trial["id"]], kept, places["claimant"])', "pass"),
+    ("row", X + "test_a_lost_trial_that_another_run_is_at_is_left_to_it", "harness/execution/executor.py", ', store.claim(trial["id"], claimant) as claim:', ':\n        claim = type("", (), {"token": None})'),
+    ("row", CLI, "harness/api/running.py", 'results.with_status(ids, ("lost",))', "()"),
+    ("row", CLI, "harness/api/planning.py", 'done -= set(results.with_status(done, ("lost",)))', "pass"),
+    ("row", CLI, "harness/api/ending.py", 'done = len(results.done(ids) - set(record["lost"]))', "done = len(results.done(ids))"),
+    ("row", "tests/harness/study/test_tuning.py::test_a_failed_trial_holds_its_own_method_back_and_no_other", "harness/study/choice.py", 'OPEN = (None, "failed", "lost")', 'OPEN = (None, "failed")'),
     # Paths
-    ("path", PATHS, "harness/paths.py", "        return Path(path).is_file()\n    except (OSError, ValueError):", "        return Path(path).is_file()\n    except ValueError:"),
+    ("path", "tests/harness/test_paths.py", "harness/paths.py", "        return Path(path).is_file()\n    except (OSError, ValueError):", "        return Path(path).is_file()\n    except ValueError:"),
     ("path", PATHS, "harness/cli/main.py", "error.errno == errno.ENAMETOOLONG", "False"),
 ]  # fmt: skip

@@ -154,7 +154,7 @@ def _say_searches(choices) -> None:
 
 def _chosen(choice) -> str | None:
     if choice.open:
-        return "failed trials" if "failed" in choice.statuses else None
+        return "failed trials" if {"failed", "lost"} & set(choice.statuses) else None
     if choice.chosen is None:
         return "no point has a score"
     values = (

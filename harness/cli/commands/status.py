@@ -58,7 +58,7 @@ def _state(results, name: str) -> dict:
     read = results.read(name, ("trials",), tuning=True)
     runs = results.runs(name)
     last = {**runs[-1], "overhead": overhead(runs[-1])} if runs else None
-    failed = read.trials[read.trials["status"].isin(["failed", "oom", "diverged", "infeasible", "pruned"])]
+    failed = read.trials[read.trials["status"].isin(["failed", "oom", "diverged", "infeasible", "pruned", "lost"])]
     return {
         "study": name,
         "question": read.study["question"],

@@ -8,10 +8,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
-from harness.errors import Preempted
+from harness.errors import Preempted, UserError
 from harness.execution.outcome import Event
-from harness.store.store import Store, Superseded, Taken
+from harness.store import unmeasured
+from harness.store.store import Record, Store, Superseded, Taken
 
 
 def find(run: str | Callable) -> Callable:
@@ -37,10 +39,11 @@ def one(
     threads: int,
     claimant: str | None = None,
 ) -> None:
-    """Run one trial here and tell how it went; a fault of the harness is told as "lost".
+    """Run one trial here and tell how it went.
 
-    The trial is claimed as `claimant`, the name of the run; where another run is at it or has taken it over, the status
-    is "elsewhere".
+    What is raised within the trial is committed as its row, `failed`; a fault of the machine, or of what lies in the
+    store, is told as "lost". The trial is claimed as `claimant`, the name of the run; where another run is at it or has
+    taken it over, the status is "elsewhere".
     """
     ident = resolved["id"]
     if stop():
@@ -58,7 +61,7 @@ def one(
             # A worker that died after committing, or another run of the same study, may have been here before.
             already = Store(store).done([ident])
             claimed = {**resolved, "claim": claim.token}
-            status = "done" if already else function(claimed, store, data, report, **more)
+            status = "done" if already else _run(function, claimed, store, data, report, more)
         end = {"event": "stopped"} if status == "stopped" else {"event": "finished", "status": status}
     except (Taken, Superseded):
         end = {"event": "finished", "status": "elsewhere"}
@@ -67,3 +70,16 @@ def one(
     except Exception:
         end = {"event": "lost", "reason": traceback.format_exc()}
     tell({**end, "trial": ident, "seconds": time.perf_counter() - clock})
+
+
+def _run(function: Callable, claimed: dict, store: str, data: str, report: Callable, more: dict) -> str:
+    """The trial's status; what it raises is its row."""
+    try:
+        return function(claimed, store, data, report, **more)
+    except (UserError, OSError):
+        raise
+    except Exception as fault:
+        at = traceback.extract_tb(fault.__traceback__)[-1]
+        reason = f"{unmeasured.why(fault)} ({Path(at.filename).name}:{at.lineno})"
+        Store(store).commit(Record(trial=unmeasured.row(claimed, "failed", reason)), claimed["claim"])
+        return "failed"

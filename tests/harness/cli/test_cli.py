@@ -57,7 +57,7 @@ def fake_run(resolved, store, data, report) -> str:
     document = resolved["trial"]
     status = "infeasible" if resolved["status"] == "infeasible" else STATUS.get(document["method"], "ok")
     if status == "lost":
-        raise RuntimeError("the harness broke")
+        raise OSError("the disk broke")
     if status == "stop":
         os.kill(os.getpid(), 15)
     report({"epoch": 1, "epochs": 2, "val_R1": 12.5})
@@ -163,11 +163,16 @@ def test_failed_trials_give_5_and_can_be_retried(call):
 def test_lost_trials_give_5_and_a_log(call):
     STATUS["lora"] = "lost"
     code, _, err = run_small(call)
-    assert code == 5 and "2 trials were lost, first: RuntimeError: the harness broke" in err
+    assert code == 5 and "2 trials were lost, first: OSError: the disk broke" in err
+    assert "4 of 6 trials" in err
     log = Path(re.search(r"details in (\S+?\.log)", err)[1])
     assert "Traceback" in log.read_text() and log.is_relative_to("results/local/logs")
+    assert "2 lost" in call("status", "small")[1] and "OSError: the disk broke" in call("status", "small")[1]
+    assert "4 done, 2 to run" in call("plan", "small", "--no-probe")[1]
     STATUS.clear()
-    assert "2 to run, 4 already done" in run_small(call)[1]
+    code, out, _ = run_small(call)
+    assert code == 0 and out.count("was lost and runs again; its row is kept in") == 2
+    assert "2 to run, 4 already done" in out and "6 of 6 trials committed: 5 ok" in call("status", "small")[1]
 
 
 @pytest.mark.parametrize(

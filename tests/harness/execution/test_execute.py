@@ -18,6 +18,8 @@ from harness.execution.ray import engine
 from harness.execution.ray import session as sessions
 from harness.store.store import Record, Store
 
+ROW = {"id": "0000", "label": "a", "method": "a", "dataset": "d", "seed": 0, "status": "ok", "spec": {}}
+
 
 def trials(*kinds: dict) -> list[dict]:
     return [{"id": f"{n:04x}", "trial": kind, "status": "ready", "trained": 1} for n, kind in enumerate(kinds)]
@@ -42,7 +44,10 @@ def fake_run():
         if kind.get("stop"):
             os.kill(os.getpid(), getattr(signal, kind["stop"]))
         if kind.get("raise"):
-            raise ValueError("a fault of the harness")
+            from harness.errors import DataError
+
+            kinds = {"ValueError": ValueError, "OSError": OSError, "DataError": DataError}
+            raise kinds[kind["raise"]]("a fault of the harness")
         time.sleep(kind.get("sleep", 0.01))
         return kind.get("status", "ok")
 
@@ -80,14 +85,36 @@ def test_the_longest_trials_come_first(tmp_path):
     assert [e["trial"] for e in events if e["event"] == "started"] == ["0003", "0002", "0000", "0004", "0001"]
 
 
-def test_a_fault_of_the_harness_loses_one_trial(tmp_path):
-    outcome, _ = execute(tmp_path, trials({"raise": True}, {}))
+def rows(tmp_path) -> dict[str, tuple[str, str]]:
+    store = Store(tmp_path / "store")
+    found = store.measured(store.ids(), ("trials",))["trials"]
+    return {row.id: (row.status, row.reason) for row in found.itertuples()}
+
+
+def test_what_a_trial_raises_is_its_row(tmp_path):
+    outcome, _ = execute(tmp_path, trials({"raise": "ValueError", "seed": 2**64}, {}))
+    assert outcome.finished == {"0000": "failed", "0001": "ok"} and not outcome.lost
+    ((status, reason),) = rows(tmp_path).values()
+    assert status == "failed" and reason.startswith("ValueError: a fault of the harness (test_execute.py:")
+
+
+@pytest.mark.parametrize("kind", ["OSError", "DataError"])
+def test_a_trial_lost_to_the_machine_or_the_store_has_a_row_that_says_so(tmp_path, kind):
+    outcome, _ = execute(tmp_path, trials({"raise": kind}, {}))
     assert outcome.finished == {"0001": "ok"} and "a fault of the harness" in outcome.lost["0000"]
+    ((status, reason),) = rows(tmp_path).values()
+    assert status == "lost" and reason.endswith(f"{kind}: a fault of the harness")
+
+
+def test_a_lost_trial_that_another_run_is_at_is_left_to_it(tmp_path):
+    with Store(tmp_path / "store").claim("0000", "another") as claim:
+        executors._keep(trials({})[0], "worker died", Store(tmp_path / "store"), "mine")
+        assert not rows(tmp_path)
+        assert Store(tmp_path / "store").commit(Record(trial={**ROW, "id": "0000"}), claim.token)
 
 
 def test_a_committed_trial_is_not_run_again(tmp_path):
-    row = {"id": "0000", "label": "a", "method": "a", "dataset": "d", "seed": 0, "status": "ok", "spec": {}}
-    Store(tmp_path / "store").commit(Record(trial=row))
+    Store(tmp_path / "store").commit(Record(trial=ROW))
     outcome, _ = execute(tmp_path, trials({}, {}))
     assert outcome.finished == {"0000": "done", "0001": "ok"} and not (tmp_path / "data" / "0000").exists()
 
@@ -204,9 +231,11 @@ def test_ray_keeps_its_workers_and_passes_events_on(tmp_path, ray, capfd):
 
 def test_ray_retries_dead_workers_so_many_times_and_no_more(tmp_path, ray, capfd, monkeypatch):
     monkeypatch.setattr(engine, "RETRIES", 1)  # each retry starts a process
-    outcome, events = execute(tmp_path, trials({"die": 1}, {"die": 9}, {"raise": True}, {}), "ray", workers=2)
-    assert outcome.finished == {"0000": "ok", "0003": "ok"}
-    assert "its worker died 2 times" in outcome.lost["0001"] and "a fault of the harness" in outcome.lost["0002"]
+    outcome, events = execute(tmp_path, trials({"die": 1}, {"die": 9}, {"raise": "ValueError"}, {}), "ray", workers=2)
+    assert outcome.finished == {"0000": "ok", "0002": "failed", "0003": "ok"}
+    assert "its worker died 2 times" in outcome.lost["0001"]
+    (gone, died), (failed, why) = rows(tmp_path)["0001"], rows(tmp_path)["0002"]
+    assert (gone, failed) == ("lost", "failed") and "died 2 times" in died and "a fault of the harness" in why
     tries = {path.name: len(path.read_text()) for path in (tmp_path / "data").iterdir()}
     assert tries == {"0000": 2, "0001": 2, "0002": 1, "0003": 1}
     assert sorted(e["trial"] for e in events if e["event"] == "died") == ["0000", "0001"]

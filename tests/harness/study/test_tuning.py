@@ -209,8 +209,9 @@ def test_a_search_without_any_score_gives_rows_that_say_so(lay):
     assert {row["reason"] for row in rows} == {"no point of its search has a score: 3 diverged"}
 
 
-def test_a_failed_trial_holds_its_own_method_back_and_no_other(lay):
-    MERITS["lora", 1e-1] = "failed"
+@pytest.mark.parametrize("status", ["failed", "lost"])
+def test_a_failed_trial_holds_its_own_method_back_and_no_other(lay, status):
+    MERITS["lora", 1e-1] = status
     laid = lay.run()
     assert {row["trial"]["method"] for row in laid.waiting} == {"lora"}
     assert {row["trial"]["method"] for row in laid.main} == {"zero_shot", "adapter"}
