@@ -112,6 +112,16 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("tsne", f"{F}/tsne.py", "look = looks[person]", "look = looks[known[k % len(known)]]"),
     ("tsne", f"{F}/tsne.py", '(features["text"] @ features["image"].T).argmax(axis=1)', '(features["text"] @ features["image"].T).argmin(axis=1)'),
     ("tsne", f"{F}/tsne.py", "features.mean(axis=0, dtype=np.float64)", "0"),
+    # What rarely is: see `OTHERWISE` in tests/reports/made.py
+    ("budget_curve'", f"{F}/budget_curve.py", "axes.axhline(zero.score, color=GREY", "axes.axhline(zero.known.low or low, color=GREY"),
+    ("budget_curve'", f"{F}/budget_curve.py", "zero.score < low - 0.25 * (high - low)", "zero.score < low + 0.25 * (high - low)"),
+    ("cost_curve'", f"{F}/cost_curve.py", 'axes.set_xscale("log")', 'axes.set_xscale("symlog")'),
+    ("cost_bars'", f"{F}/cost_bars.py", '"not measured" if len(absent) == len(keys)', '"0" if len(absent) == len(keys)'),
+    ("cost_bars'", f"{F}/cost_bars.py", "if not absent:", "if len(absent) < len(keys):"),
+    ("critical_difference'", f"{F}/critical_difference.py", "* 2 > len(scores)]", "* 2 > 0]"),
+    ("ablation'", f"{F}/ablation.py", "c.story, (0, k)", "c.story, (0, 0)"),
+    ("data_fraction'", f"{F}/data_fraction.py", "axes.axhline(zero.score, color=palette.GREY", "axes.axhline(bounds[0] + 1, color=palette.GREY"),
+    ("data_fraction'", f"{F}/data_fraction.py", "if c.values}) < 2]", "if c.values}) < 1]"),
 ]  # fmt: skip
 
 PLANTED: list[tuple[str, str, str, str, str]] = [

@@ -13,6 +13,7 @@ from matplotlib.text import Text
 from harness import registry
 from reports import inspected
 from reports.drawing import style
+from tests.reports.made import OTHERWISE
 from tests.reports.slow import drawn
 from tests.reports.slow.drawn import compare
 
@@ -26,18 +27,19 @@ def figure(recomputed, inspection):
 
     def of(name):
         if name not in made:
-            inside = name in inspected.FIGURES
+            plain = name.rstrip("'")
+            inside = plain in inspected.FIGURES
             results, study = (None, inspection.folder) if inside else recomputed(name)
-            module = registry.find("figures", name)
+            module = registry.find("figures", plain)
             sheet = module.draw(results, "cvpr", inspection) if inside else module.draw(results)
-            twin = importlib.import_module(f"tests.reports.slow.figures.{name}")
+            twin = importlib.import_module(f"tests.reports.slow.figures.{plain}")
             made[name] = sheet, twin.wanted(study)
         return made[name]
 
     return of
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [*FIGURES, *(f"{name}'" for name in OTHERWISE)])
 def test_every_mark_is_what_the_slow_script_computes(name, figure):
     sheet, wanted = figure(name)
     wrong = compare(drawn.marks(sheet), wanted)

@@ -46,6 +46,11 @@ class Group:
         return NAMES.get(self.label, self.label)
 
     @property
+    def series(self) -> str:
+        """The name, with the amount of data where a study varies that."""
+        return self.name if self.fraction is None else f"{self.name} fraction={self.fraction:g}"
+
+    @property
     def size(self) -> float:
         """Parameters: trained, or else wanted."""
         return self.of("trained") or self.of("budget_parameters") or 0

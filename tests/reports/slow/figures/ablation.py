@@ -26,6 +26,9 @@ def wanted(study: Study) -> list[Mark]:
         fewer.sort(key=lambda g: (-len(PARTS[g.label]), PARTS[g.label]))
         found.append(Mark("line", panel, (0, 0, 0, 1), BLACK, space="x"))
         for k, g in enumerate(fewer):
+            if not g.scores:
+                found.append(common.words(panel, g.story, 0, k))
+                continue
             gap, _ = study.difference(g, whole, "R1")
             low, high = gap.mean - gap.half, gap.mean + gap.half
             shown.append((gap.mean, low, high))

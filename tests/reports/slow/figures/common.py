@@ -96,7 +96,7 @@ def gaps(groups: Sequence[Group]) -> list[str]:
     for g in groups:
         if g.status != "ok":
             why = "one seed, no interval" if g.status == "single" else g.story
-            where.setdefault((why, f"{g.name} at {g.budget}" if g.budget else g.name), []).append(g.dataset)
+            where.setdefault((why, f"{g.series} at {g.budget}" if g.budget else g.series), []).append(g.dataset)
     lines: dict[str, list[str]] = {}
     for (why, who), some in where.items():
         there = "" if set(some) == places else f" ({', '.join(NAMES[d] for d in some)})"

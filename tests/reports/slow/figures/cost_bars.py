@@ -14,6 +14,7 @@ PANELS = (
      ("seconds_train", "seconds_data", "seconds_evaluate"), 1),
     ("Stored (MiB)", ("adapter_bytes",), 2**20),
 )  # fmt: skip
+PHASES = {"seconds_train": "steps", "seconds_data": "data", "seconds_evaluate": "evaluation"}
 SIGNS = ((1.0, None), (0.55, "////"), (0.25, "\\\\\\\\"))
 
 
@@ -22,15 +23,19 @@ def wanted(study: Study) -> list[Mark]:
     names = [f"{g.name} {g.budget}" if g.budget else g.name for g in here]
     found = []
     for panel, (title, columns, unit) in enumerate(PANELS):
-        whole = [sum(g.of(c) for c in columns) / unit for g in here]
+        whole = [sum(g.of(c) or 0 for c in columns) / unit for g in here]
         for k, g in enumerate(here):
             left = 0.0
             for column, (alpha, hatch) in zip(columns, SIGNS, strict=False):
-                value = g.of(column) / unit
+                value = (g.of(column) or 0) / unit
                 look = (LOOKS[g.label][0], alpha, hatch, "none", "")
                 found.append(Mark("bar", panel, (left, k - 0.33, value, 0.66), look))
                 left += value
             text = f"{whole[k]:,.0f}" if max(whole) >= 20 else f"{whole[k]:.2f}"
+            absent = [c for c in columns if g.of(c) is None]
+            if absent:
+                phases = [] if len(absent) == len(columns) else [", ".join(PHASES[c] for c in absent)]
+                text = " ".join([*phases, "not measured"])
             found.append(common.words(panel, text, whole[k], k))
         found += [
             Mark("limits", panel, (0, 1.2 * max(whole), len(here) - 0.4, -0.6), ("linear", "linear")),

@@ -19,7 +19,9 @@ def wanted(study: Study) -> list[Mark]:
         for seed, value in g.scores.items():
             tasks.setdefault((g.dataset, g.budget, seed), {})[g.label] = value
     labels = list(dict.fromkeys(g.label for g in every))
-    whole = [[row[label] for label in labels] for row in tasks.values() if len(row) == len(labels)]
+    few = [label for label in labels if sum(label in row for row in tasks.values()) <= len(tasks) / 2]
+    labels = [label for label in labels if label not in few]
+    whole = [[row[label] for label in labels] for row in tasks.values() if set(labels) <= set(row)]
     ranks = [ranked(row) for row in whole]
     n, count = len(labels), len(whole)
     mean = {label: sum(r[k] for r in ranks) / count for k, label in enumerate(labels)}
@@ -52,7 +54,8 @@ def wanted(study: Study) -> list[Mark]:
     p = friedman(ranks)
     said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     text = f"Rank-1; {count} of {len(tasks)} tasks (dataset × budget × seed), those in which all have a score"
-    return [*found, common.note([f"{text}; Friedman {said}"])]
+    left = f"left out, too few scores: {', '.join(NAMES[label] for label in few)}" if few else ""
+    return [*found, common.note([f"{text}; Friedman {said}", left])]
 
 
 def _depth(methods: int, groups: int) -> float:

@@ -18,9 +18,11 @@ def wanted(study: Study) -> list[Mark]:
         for g in common.largest(g for g in study.groups("R1") if g.dataset == place and g.of("trained") != 0):
             by_epoch: dict[int, list[float]] = {}
             for ident in g.ids.values():
-                for row in seen[ident]:
+                for row in seen.get(ident, []):
                     by_epoch.setdefault(row["epoch"], []).append(row["val_R1"])
             epochs = sorted(by_epoch)
+            if not epochs:
+                continue
             means = [(e, sum(by_epoch[e]) / len(by_epoch[e])) for e in epochs]
             colour, marker, dash = LOOKS[g.label]
             found += [
