@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("harness", "methods", "reports", "studies", "tests")
 ALSO = ("pyproject.toml", "docs")  # what tests and pytest read
 WARM = ("torch", "open_clip", "pandas", "pyarrow.parquet", "pydantic", "PIL.Image", "pytest", "ruamel.yaml", "filelock")
+WARM += ("scipy.stats", "sklearn.manifold", "matplotlib.figure", "matplotlib.backends.backend_agg")
 SECONDS = 120.0  # for the tests of one change
 NOTICED = 1  # pytest's exit code when tests failed; others mean that they could not be run
 
