@@ -22,7 +22,7 @@ FLOORS = [
     {"adaptation", "data"},
     {"training", "evaluation", "datasets", "methods"},
     {"trial"},
-    {"benchmark", "study", "execution", "backbones", "reports"},
+    {"benchmark", "study", "execution", "backbones", "retrieval", "reports"},
     {"api"},
     {"cli"},
 ]

@@ -29,6 +29,8 @@ COMMANDS = {
     "inspect": "write pictures, features and attention of one trial",
     "data": "check, make or pack a data set",
     "weights": "say what a file of weights is",
+    "search": "find the images of a folder that a sentence describes",
+    "encode": "write features of a folder of images or a data set",
     "bench": "measure the harness against naive baselines",
     "schema": "print a JSON Schema of study files, for editors",
     "check-method": "ask every promise of a method in a file",

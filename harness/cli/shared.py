@@ -32,6 +32,22 @@ set_option = click.option(
 )
 seeds_option = click.option("--seeds", type=click.IntRange(1, asking.SEEDS), help="this many seeds, counted from 0")
 many_option = click.option("--many", is_flag=True, help="allow more than 10,000 trials")
+_model = (
+    click.option(
+        "--model", "model", metavar="MODEL", required=True,
+        help="id of a trial, an exported folder, a file or folder of weights, or a shipped backbone",
+    ),
+    click.option("--activation", type=click.Choice(["auto", "gelu", "quick_gelu"]), default="auto", show_default=True,
+                 help="of a file of weights that does not tell it"),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+)  # fmt: skip
+
+
+def model_options(command):
+    """Which model a command uses, and where."""
+    for option in reversed(_model):
+        command = option(command)
+    return command
 
 
 def assignments(settings: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,269 @@
+"""An index of a folder of images: the features of a model, kept on disk and brought up to date for what has changed.
+
+    about.json            model, size, precision, and which of the files below belong together
+    files-G.parquet       path below the folder, size, time of change, row of the features (-1: cannot be read, and why)
+    features-G.bin        features, row by row, float16 or float32; appended to, and mapped into memory to be read
+
+`about.json` is replaced last, and `files-G.parquet` as a whole, so a build that is killed keeps what it had committed.
+Rows are never written twice; when more than half of them belong to nothing any more, a new generation G is begun.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+
+from harness import parallel
+from harness.errors import DataError, EnvironmentFault, UserError
+
+if TYPE_CHECKING:
+    from harness.retrieval.model import Model
+
+PLACE = ".upbench-index"
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"}
+STRETCH = 512  # images between two commits
+BLOCK = 8192  # rows that are widened to float32 at once
+QUERIES = 256  # whose scores are in memory at once
+COLUMNS = {"path": "string", "bytes": "int64", "changed": "int64", "row": "int64", "fault": "string"}
+
+
+@dataclass(frozen=True)
+class Index:
+    """What is searched.
+
+    Attributes:
+        folder: Of the images.
+        files: The indexed images, columns of `files-G.parquet`.
+        features: [rows, embed], mapped from disk; `files.row` points into it.
+        damaged: Path to what is wrong with it, of files that were passed over.
+        added: Images encoded by the call that opened it.
+        gone: Images that were in the index and are not in the folder any more.
+    """
+
+    folder: Path
+    files: pd.DataFrame
+    features: np.ndarray
+    damaged: dict[str, str]
+    added: int
+    gone: int
+
+    def best(self, queries: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+        """The best images of each query.
+
+        Args:
+            queries: float32 [queries, embed], each of length 1.
+            top: How many; fewer where the folder has fewer.
+
+        Returns:
+            Rows of `files` [queries, top] from the best, and their cosines. Of equal ones the first path comes first.
+        """
+        found = [self._best(queries[start : start + QUERIES], top) for start in range(0, len(queries), QUERIES)]
+        return np.concatenate([order for order, _ in found]), np.concatenate([scores for _, scores in found])
+
+    def _best(self, queries: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.files["row"].to_numpy()
+        scores = np.empty((len(queries), len(rows)), np.float32)
+        for start in range(0, len(rows), BLOCK):
+            part = self.features[rows[start : start + BLOCK]].astype(np.float32)
+            scores[:, start : start + BLOCK] = queries @ part.T
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+        return order, np.take_along_axis(scores, order, axis=1)
+
+
+def open_index(
+    folder: Path,
+    model: Model,
+    place: Path | None = None,
+    precision: str | None = None,
+    told: Callable[[int, int], None] = lambda done, of: None,
+) -> Index:
+    """The index of a folder, made or brought up to date: only new and changed files are encoded.
+
+    Args:
+        folder: Searched with everything below it; hidden folders are left out.
+        model: Whose features they are.
+        place: Where the index is kept; default in the folder itself.
+        precision: "float16" or "float32", of an index that is made; None takes what is there, else float16.
+        told: Called with images encoded and to be encoded.
+
+    Raises:
+        UserError: no such folder, or an index of another model or precision.
+        DataError: no readable image.
+        EnvironmentFault: the index cannot be written.
+    """
+    if not folder.is_dir():
+        raise UserError(f"no folder of images: {folder}", expected="a folder that exists")
+    place = place or folder / PLACE
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with FileLock(place / "lock"):
+            return _refresh(_Kept(place, folder, model, precision), model, told)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"the index cannot be written: {error.strerror or error}", place, "--index PLACE where it can be"
+        ) from None
+
+
+class _Kept:
+    """An index on disk."""
+
+    def __init__(self, place: Path, folder: Path, model: Model, precision: str | None) -> None:
+        self.place, self.folder, self.embed = place, folder, model.embed
+        self.about = _about(place)
+        mine = {"model": model.identity, "label": model.label, "embed": model.embed}
+        if not self.about:
+            self.about = {**mine, "precision": precision or "float16", "generation": 0}
+        elif self.about["model"] != model.identity:
+            raise UserError(
+                f"the index is of another model: {self.about['label']} ({self.about['model']})",
+                where=place,
+                expected=f"{model.label} ({model.identity}), --index PLACE for one more, or the folder {place} removed",
+            )
+        elif precision and precision != self.about["precision"]:
+            raise UserError(
+                f"the index is kept in {self.about['precision']}",
+                where=place,
+                expected=f"--precision {self.about['precision']}, or --index PLACE for one more",
+            )
+        self.kind = np.dtype(self.about["precision"])
+
+    def path(self, name: str, suffix: str) -> Path:
+        return self.place / f"{name}-{self.about['generation']}.{suffix}"
+
+    def files(self) -> pd.DataFrame:
+        path = self.path("files", "parquet")
+        if not (self.place / "about.json").exists():
+            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+        try:
+            found = pd.read_parquet(path).astype(COLUMNS)
+            rows = self.rows()
+        except (OSError, ValueError, KeyError) as error:
+            raise self.damaged(error) from None
+        if len(found) and found["row"].max() >= rows:
+            raise self.damaged(f"{rows} rows of features, {found['row'].max() + 1} in the list")
+        return found
+
+    def damaged(self, why: object) -> DataError:
+        said = " ".join(str(why).split())[:200]
+        return DataError(f"the index is damaged: {said}", self.place, "the folder removed; it is made again")
+
+    def rows(self) -> int:
+        """Whole rows that the file of features has; a half one, of a build that was killed, does not count."""
+        with suppress(FileNotFoundError):
+            return self.path("features", "bin").stat().st_size // (self.embed * self.kind.itemsize)
+        return 0
+
+    @contextmanager
+    def appending(self) -> Iterator[Callable[[np.ndarray], None]]:
+        with open(self.path("features", "bin"), "ab") as file:
+            os.truncate(file.fileno(), self.rows() * self.embed * self.kind.itemsize)
+
+            def append(features: np.ndarray) -> None:
+                file.write(np.ascontiguousarray(features.astype(self.kind)).tobytes())
+                file.flush()
+                os.fsync(file.fileno())
+
+            yield append
+
+    def commit(self, files: pd.DataFrame) -> None:
+        _replace(self.path("files", "parquet"), lambda path: files.to_parquet(path, index=False))
+        _replace(self.place / "about.json", lambda path: path.write_text(json.dumps(self.about, indent=1)))
+
+    def mapped(self) -> np.ndarray:
+        rows = self.rows()
+        if not rows:
+            return np.empty((0, self.embed), self.kind)
+        return np.memmap(self.path("features", "bin"), self.kind, "r", shape=(rows, self.embed))
+
+    def renewed(self, files: pd.DataFrame) -> pd.DataFrame:
+        """A new generation with the rows that are still needed."""
+        old, features = [self.path("files", "parquet"), self.path("features", "bin")], self.mapped()
+        good = files["row"] >= 0
+        kept = np.array(features[files.loc[good, "row"].to_numpy()])
+        self.about = {**self.about, "generation": self.about["generation"] + 1}
+        self.path("features", "bin").unlink(missing_ok=True)  # of a renewal that was killed
+        with self.appending() as append:
+            append(kept)
+        files = files.copy()
+        files.loc[good, "row"] = np.arange(len(kept))
+        self.commit(files)
+        for path in old:
+            with suppress(OSError):
+                path.unlink()
+        return files
+
+
+def _refresh(kept: _Kept, model: Model, told: Callable[[int, int], None]) -> Index:
+    known, here = kept.files(), scan(kept.folder, kept.place)
+    same = known.merge(here, on=["path", "bytes", "changed"])
+    todo = here[~here["path"].isin(same["path"])]
+    gone = int((~known["path"].isin(here["path"])).sum())
+    files, done = same, 0
+    if len(todo):
+        with kept.appending() as append, ThreadPoolExecutor(parallel.processors()) as pool:
+            for start in range(0, len(todo), STRETCH):
+                part = todo.iloc[start : start + STRETCH].copy()
+                read = list(pool.map(lambda path: model.pixels_or_fault(kept.folder / path), part["path"]))
+                whole = [pixels for pixels, _ in read if pixels is not None]
+                first = kept.rows()
+                if whole:
+                    append(model.encode_pixels(np.stack(whole)))
+                number = iter(range(first, first + len(whole)))
+                part["row"] = [-1 if pixels is None else next(number) for pixels, _ in read]
+                part["fault"] = [fault for _, fault in read]
+                files = pd.concat([files, part], ignore_index=True).astype(COLUMNS)
+                kept.commit(files)
+                done += len(part)
+                told(done, len(todo))
+    elif gone or len(same) < len(known):
+        kept.commit(files)
+    if kept.rows() > 2 * max(STRETCH, int((files["row"] >= 0).sum())):
+        files = kept.renewed(files)
+    files = files.sort_values("path", ignore_index=True)
+    good = files["row"] >= 0
+    damaged = dict(zip(files.loc[~good, "path"], files.loc[~good, "fault"], strict=True))
+    if not good.any():
+        what = f"none of {len(damaged)} images can be read" if damaged else "no images"
+        raise DataError(what, kept.folder, f"files that end with {', '.join(sorted(SUFFIXES))}")
+    return Index(kept.folder, files[good].reset_index(drop=True), kept.mapped(), damaged, len(todo), gone)
+
+
+def scan(folder: Path, place: Path | None = None) -> pd.DataFrame:
+    """Images below a folder: path, bytes, time of change in ns; hidden folders and `place` are left out."""
+    found = []
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and Path(root, f) != place)
+        for name in names:
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+                with suppress(FileNotFoundError):  # removed a moment ago
+                    stat = os.stat(os.path.join(root, name))
+                    found.append((os.path.relpath(os.path.join(root, name), folder), stat.st_size, stat.st_mtime_ns))
+    table = pd.DataFrame(sorted(found), columns=["path", "bytes", "changed"])
+    return table.astype({name: COLUMNS[name] for name in table.columns})
+
+
+def _about(place: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((place / "about.json").read_text())
+        return {key: found[key] for key in ("model", "label", "embed", "precision", "generation")}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError) as error:
+        said = f"the index is damaged: about.json: {type(error).__name__}"
+        raise DataError(said, place, "the folder removed; it is made again") from None
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    beside = path.with_name(f".{path.name}.new")
+    write(beside)
+    os.replace(beside, path)
