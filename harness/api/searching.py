@@ -139,4 +139,4 @@ def encode(
 def _of_trial(ident: str, store: str | Path, device: str) -> Model:
     from harness.retrieval import of_trial
 
-    return of_trial.model(store, ident, device)
+    return of_trial.model(str(store), ident, device)
