@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api import asking
-from harness.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.retrieval.index import Index
     from harness.retrieval.model import Model
 
 
@@ -37,64 +37,49 @@ def load(what: str | Path, *, store: str | Path | None = None, device: str = "au
     return Model.of(sources.source_of(what, activation), device)
 
 
-def search(
+def index(
     folder: str | Path,
-    sentences: str | Sequence[str],
     model: Model | str | Path,
     *,
-    top: int = 10,
-    index: str | Path | None = None,
+    place: str | Path | None = None,
     precision: str | None = None,
     store: str | Path | None = None,
     told: Callable[[int, int], None] = lambda done, of: None,
-) -> pd.DataFrame:
-    """The images of a folder that sentences describe best; the folder is indexed first, or what has changed in it.
+) -> Index:
+    """The index of a folder of images, made or brought up to date; its `search` answers in milliseconds.
 
     Args:
-        folder: Of images, searched with everything below it.
-        sentences: One or many.
+        folder: Of images, with everything below it.
         model: From `load`, or what `load` takes.
-        top: Images for each sentence.
-        index: Where the index is kept; default in the folder.
+        place: Where the index is kept; default in the folder.
         precision: Of an index that is made: "float16" (default) or "float32".
         store: Where a trial's results are.
         told: Called with images encoded and to be encoded.
 
-    Returns:
-        Columns query (number of the sentence), sentence, rank (from 1), path (below the folder), score (cosine).
-        `attrs` has `indexed`, `added`, `gone` (images) and `damaged` (path to what is wrong with it).
-
     Raises:
-        UserError: no such folder or model, an empty sentence, an index of another model.
+        UserError: no such folder or model, or an index of another model.
         DataError: no readable image, or a damaged index.
+        EnvironmentFault: the index cannot be written.
     """
-    import pandas as pd
-
     from harness.retrieval.index import open_index
 
-    texts = [sentences] if isinstance(sentences, str) else list(sentences)
-    if not texts:
-        raise UserError("no sentence to search for", expected="one sentence or more")
     if isinstance(model, (str, Path)):
         model = load(model, store=store)
-    queries = model.encode_texts(texts)
-    found = open_index(Path(folder), model, Path(index) if index else None, precision, told)
-    best, scores = found.best(queries, top)
-    names = found.files["path"].to_numpy()
-    table = pd.DataFrame(
-        {
-            "query": [query for query, row in enumerate(best) for _ in row],
-            "sentence": [texts[query] for query, row in enumerate(best) for _ in row],
-            "rank": [rank for row in best for rank in range(1, len(row) + 1)],
-            "path": [names[image] for row in best for image in row],
-            "score": scores.ravel(),
-        }
-    )
-    table.attrs = {
-        "indexed": len(found.files), "added": found.added, "gone": found.gone, "damaged": found.damaged,
-        "model": model.label,
-    }  # fmt: skip
-    return table
+    return open_index(Path(folder), model, Path(place) if place else None, precision, told)
+
+
+def search(
+    folder: str | Path, sentences: str | Sequence[str], model: Model | str | Path, *, top: int = 10, **given: Any
+) -> pd.DataFrame:
+    """The images of a folder that sentences describe best; `index` first, with its further arguments in `given`.
+
+    Returns:
+        Columns query (number of the sentence), sentence, rank (from 1), path (below the folder), score (cosine).
+
+    Raises:
+        UserError, DataError, EnvironmentFault: as `load` and `index`; no sentence, or an empty one.
+    """
+    return index(folder, model, **given).search(sentences, top)
 
 
 def encode(

@@ -269,8 +269,7 @@ class TextTower(Tower):
 
     def __init__(self, shape: TowerShape, quick_gelu: bool) -> None:
         super().__init__(shape, quick_gelu)
-        empty = torch.empty(shape.vocabulary, shape.width)  # drawing it on the meta device would import a compiler
-        self.embedding = nn.Embedding.from_pretrained(empty, freeze=False)
+        self.embedding = nn.Embedding.from_pretrained(torch.empty(shape.vocabulary, shape.width), freeze=False)
         self.position = nn.Parameter(torch.empty(shape.tokens, shape.width))
 
     def forward(self, ids: Tensor) -> Tensor:

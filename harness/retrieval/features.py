@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def write(out: Path, batches: Iterator[dict[str, Any]], model: Model) -> int:
     except OSError as error:
         raise EnvironmentFault(f"cannot be written: {error.strerror or error}", out) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
     return rows
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -43,6 +43,7 @@ class Index:
 
     Attributes:
         folder: Of the images.
+        model: Whose features they are.
         files: The indexed images, columns of `files-G.parquet`.
         features: [rows, embed], mapped from disk; `files.row` points into it.
         damaged: Path to what is wrong with it, of files that were passed over.
@@ -51,11 +52,36 @@ class Index:
     """
 
     folder: Path
+    model: Model
     files: pd.DataFrame
     features: np.ndarray
     damaged: dict[str, str]
     added: int
     gone: int
+
+    def search(self, sentences: str | Sequence[str], top: int = 10) -> pd.DataFrame:
+        """The images that sentences describe best.
+
+        Returns:
+            Columns query (number of the sentence), sentence, rank (from 1), path (below the folder), score (cosine).
+
+        Raises:
+            UserError: no sentence, or an empty one.
+        """
+        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        if not texts:
+            raise UserError("no sentence to search for", expected="one sentence or more")
+        best, scores = self.best(self.model.encode_texts(texts), top)
+        names, count = self.files["path"].to_numpy(), best.shape[1]
+        return pd.DataFrame(
+            {
+                "query": np.repeat(np.arange(len(texts)), count),
+                "sentence": np.repeat(np.array(texts, dtype=object), count),
+                "rank": np.tile(np.arange(1, count + 1), len(texts)),
+                "path": names[best.ravel()],
+                "score": scores.ravel(),
+            }
+        )
 
     def best(self, queries: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
         """The best images of each query.
@@ -235,7 +261,7 @@ def _refresh(kept: _Kept, model: Model, told: Callable[[int, int], None]) -> Ind
     if not good.any():
         what = f"none of {len(damaged)} images can be read" if damaged else "no images"
         raise DataError(what, kept.folder, f"files that end with {', '.join(sorted(SUFFIXES))}")
-    return Index(kept.folder, files[good].reset_index(drop=True), kept.mapped(), damaged, len(todo), gone)
+    return Index(kept.folder, model, files[good].reset_index(drop=True), kept.mapped(), damaged, len(todo), gone)
 
 
 def scan(folder: Path, place: Path | None = None) -> pd.DataFrame:

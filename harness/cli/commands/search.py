@@ -37,22 +37,22 @@ def command(folder, sentences, file, model, device, activation, top, page, no_pa
     def told(done: int, of: int) -> None:
         click.echo(f"indexed {done:,} of {of:,} new images", err=True)
 
-    found = searching.search(folder, texts, loaded, top=top, index=index, precision=precision, told=told)
-    damaged = found.attrs["damaged"]
+    opened = searching.index(folder, loaded, place=index, precision=precision, told=told)
+    found, damaged = opened.search(texts, top), opened.damaged
     by_query = [(text, list(part[["path", "score"]].itertuples(index=False, name=None)))
                 for (_, text), part in found.groupby(["query", "sentence"], sort=False)]  # fmt: skip
     written = None if no_page else Path(page or "search.html")
     if written:
         from harness.retrieval import page as gallery
 
-        gallery.write(written, Path(folder), loaded.label, by_query, found.attrs["indexed"])
+        gallery.write(written, Path(folder), loaded.label, by_query, len(opened.files))
     if as_json:
         results = [
             {"sentence": text, "best": [{"path": path, "score": float(score)} for path, score in best]}
             for text, best in by_query
         ]
-        about = {key: found.attrs[key] for key in ("model", "indexed", "added", "gone", "damaged")}
-        shared.say_json({**about, "page": written and str(written), "results": results})
+        about = {"model": loaded.label, "indexed": len(opened.files), "added": opened.added, "gone": opened.gone}
+        shared.say_json({**about, "damaged": damaged, "page": written and str(written), "results": results})
         return
     for number, (text, best) in enumerate(by_query):
         if number:
@@ -65,7 +65,7 @@ def command(folder, sentences, file, model, device, activation, top, page, no_pa
     if len(damaged) > 5:
         click.echo(f"passed over: {len(damaged) - 5} more", err=True)
     if written:
-        click.echo(f"\n{found.attrs['indexed']:,} images searched; page: {written}")
+        click.echo(f"\n{len(opened.files):,} images searched; page: {written}")
 
 
 def _lines(file: str) -> list[str]:
