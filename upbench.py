@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from harness.api.reading import results as results
     from harness.api.running import Ran as Ran
     from harness.api.running import run as run
+    from harness.api.searching import index as index
+    from harness.api.searching import load as load
+    from harness.api.searching import search as search
     from harness.data import annotations as annotations
     from harness.data import karpathy as karpathy
     from harness.data.split import Split as Split
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from harness.model.clip import Tower as Tower
     from harness.model.clip import TowerShape as TowerShape
     from harness.ranks import Ranks as Ranks
+    from harness.retrieval.index import Index as Index
+    from harness.retrieval.model import Model as Model
     from harness.store.store import Results as Results
     from harness.training.losses._similarity import cosine as cosine
     from harness.training.losses._similarity import divergence as divergence
@@ -70,6 +75,12 @@ OFFERED: dict[str, str] = {
     "report": "harness.api.reading",
     "results": "harness.api.reading",
     "run": "harness.api.running",
+    # to use models
+    "Index": "harness.retrieval.index",
+    "Model": "harness.retrieval.model",
+    "index": "harness.api.searching",
+    "load": "harness.api.searching",
+    "search": "harness.api.searching",
     # for authors of methods
     "Backbone": "harness.model.clip",
     "Block": "harness.model.clip",

@@ -28,8 +28,8 @@ def copy(tmp_path_factory) -> Path:
     (root / "results").mkdir()
     for name in ("upbench.py", "results/literature.csv"):
         shutil.copy2(ROOT / name, root / name)
-    assert len(BLOCKS) == 1 + len(FILES), "a block for the study's calls, and one for each file"
-    for file, text in zip(FILES, BLOCKS[1:], strict=True):
+    assert len(BLOCKS) == 2 + len(FILES), "a block for the study's calls, one for the model's, and one for each file"
+    for file, text in zip(FILES, BLOCKS[2:], strict=True):
         assert not (root / file).exists(), f"{file} is there already"
         (root / file).write_text(text, encoding="utf-8")
     drawn = write.ensure("cuhk", root / "drawn", "tiny") / "CUHK-PEDES"
@@ -50,13 +50,15 @@ def test_one_file_of_each_kind_is_found_and_used(copy):
     """Method, data set, metric, loss, recipe, figure, table and study, by the page's own calls."""
     kinds = {Path(file).parts[-2] for file in FILES}
     assert kinds == {"methods", "datasets", "metrics", "losses", "recipes", "figures", "tables", "studies"}
-    script = BLOCKS[0] + "\nprint(sorted(test['metric'].unique()))\n"
+    script = BLOCKS[0] + BLOCKS[1] + "\nprint(sorted(test['metric'].unique()))\n"
     script += "print(results.trials[['label', 'recipe', 'dataset']].values.tolist())\nprint(*map(str, pages))\n"
     script += "print([str(page) for page in upbench.report('mine', 'out/own', only=['spread', 'best'],\n"
     script += "                                            store='results/local')])\n"
     out = call(copy, "-c", script)
     assert f"('gain', 'to run', {4 * 128 + 3 * 96})" in out, "a gain for each block of the tiny backbone"
     assert "'MRR'" in out and '"losses": ["sdm", "cosine_gap"]' in out and "'mine'" in out
+    assert re.search(r"^gain.*trained on mine, trial \w+ \(96, 32\) 96$", out, flags=re.MULTILINE), out
+    assert re.search(r"^2 +3 +\S+\.jpg +-?0\.\d+$", out, flags=re.MULTILINE), "the third image found"
     assert "figures/spread.pdf" in out and "tables/best.tex" in out and "index.html" in out
 
 
