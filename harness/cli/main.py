@@ -26,6 +26,7 @@ COMMANDS = {
     "list": "list methods, datasets, metrics, figures, tables, studies, results, columns",
     "report": "draw a study's figures and tables",
     "recommend": "say which method and budget to take within limits",
+    "evaluate": "measure kept models on further data sets, without training",
     "inspect": "write pictures, features and attention of one trial",
     "data": "check, make or pack a data set",
     "weights": "say what a file of weights is",
@@ -80,7 +81,7 @@ def main(args: list[str] | None = None) -> None:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
     given = sys.argv[1:] if args is None else args
-    if given[:1] == ["run"] and "serial" not in given:
+    if given[:1] in (["run"], ["evaluate"]) and "serial" not in given:
         from harness.execution.ray.keeper import kept
 
         sys.exit(kept(lambda: call(args)))

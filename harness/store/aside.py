@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from harness.errors import DataError, UserError
-from harness.store import merge, reading, schema
+from harness.store import later, merge, reading, schema
 from harness.store.files import compaction, models, packs
 from harness.store.files.checksummed import seal
 
 
 def put(files: Any, ident: str) -> Any:
-    """Move a trial's files to `aside/`, and return where they are.
+    """Move a trial's files to `aside/`, and return where they are; what was measured of it later goes there too.
 
     Of a pack they are copied there, or stay where they are when the pack is damaged; its model is moved as it is.
 
     Raises:
         UserError: it is not committed.
     """
+    for more in later.of(files, [ident]).get(ident, ()):
+        if more in reading.Entries(files):
+            put(files, more)
     with compaction.alone(files):
         taken, number = set(files.names("aside")), 1
         while f"{ident}-{number}" in taken:

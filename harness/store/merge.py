@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.store import later
 from harness.store.files import models, packs, shards
 from harness.store.files.packs import FILES, TABLES, Entry
 from harness.store.reading import Entries
@@ -45,7 +46,9 @@ def take(
     packed: bool = False,
     with_models: bool = True,
 ) -> dict[str, str]:
-    """Copy committed trials of another store; id -> "added", "same" or "conflict".
+    """Copy committed trials of another store: id -> "added", "same" or "conflict".
+
+    What was measured of them later goes along, and is told of where it is in conflict.
 
     Args:
         files, other: Where ours and the other store are.
@@ -58,6 +61,8 @@ def take(
         DataError: a trial of either store is damaged; what was added before stays.
     """
     idents = list(idents)
+    later.take(files, other, idents)
+    more = {ident for behind in later.of(other, idents).values() for ident in behind}
     theirs, ours = Entries(other), Entries(files)
     given, here = models.Models(other, idents), models.Models(files, idents)
     verdicts: dict[str, str] = {}
@@ -70,7 +75,7 @@ def take(
             batch.clear()
 
     rows = 0
-    for ident in theirs.order(idents):
+    for ident in theirs.order({**dict.fromkeys(idents), **dict.fromkeys(ident for ident in more if ident in theirs)}):
         if ident in ours:
             verdicts[ident] = "same" if _same(files, other, ours, theirs, ident) else "conflict"
             late = with_models and verdicts[ident] == "same" and ident not in ours.loose and not here.size(ident)
@@ -90,7 +95,7 @@ def take(
             batch.append(entry)
             rows += len(entry.tables["queries"])
     flush()
-    return dict(sorted(verdicts.items()))
+    return {i: verdict for i, verdict in sorted(verdicts.items()) if i not in more or verdict == "conflict"}
 
 
 def as_shard(entry: Entry) -> dict[str, bytes]:

@@ -19,6 +19,7 @@ from harness.store.files.checksummed import NewerSchema
 from harness.store.files.packs import FILES, TABLES, Entry, Index, Tables
 
 MANY, CHUNK, FORKS = 1000, 250, 4  # shards from which forks read them, shards at a time, most forks
+NOT_RUN = "not run"  # how the reason of a trial begins that is not committed
 LOOKS = 20  # at a store that is being compacted, until reading gives up
 
 
@@ -59,9 +60,9 @@ def read(files: Any, wanted: Iterable[str], tables: Sequence[str]) -> tuple[Tabl
                     if got == "":
                         again.append(ident)
                 else:
-                    places[ident] = f"not run, unless it is in a damaged pack: {next(iter(damaged.values()))}" if (
+                    places[ident] = f"{NOT_RUN}, unless it is in a damaged pack: {next(iter(damaged.values()))}" if (
                         damaged
-                    ) else "not run"  # fmt: skip
+                    ) else NOT_RUN  # fmt: skip
                 continue
             name = held[ident]
             if name not in opened:

@@ -77,7 +77,12 @@ COLUMNS: dict[str, tuple[tuple[str, pa.DataType, bool, str], ...]] = {
         ("micro_batch", INT, MAYBE, "pairs per forward pass; below `batch` when memory ran out"),
         ("resumes", INT, MAYBE, "times that the trial went on from a checkpoint"),
         ("truncated", INT, MAYBE, "captions of train cut to the context"),
-        ("phase", TEXT, MAYBE, "tuning for a trial of a search, whose numbers are never published; null otherwise"),
+        (
+            "phase",
+            TEXT,
+            MAYBE,
+            "tuning: of a search, never published; later: by `upbench evaluate`; null otherwise",
+        ),
         ("tuned", TEXT, MAYBE, "JSON: values chosen on val, trials of the search, and the seconds it took"),
         ("flops_forward", REAL, MAYBE, "floating-point operations per pair, forward"),
         ("flops_backward", REAL, MAYBE, "floating-point operations per pair, backward"),

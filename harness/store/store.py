@@ -5,6 +5,7 @@
                            perhaps model.safetensors, what was trained
     packs/<name>/          many trials in one shard, made by `compact`; gone/ names those taken out of a pack
     models/<id>/           the models of packed trials
+    later/<id>~<other>     says that the trial <other> is what <id> gave on a further data set (`later.py`)
     runs/<name>/<n>.json   one record per `upbench run`
     claims/<id>-<n>.json   who computes a trial right now
     checkpoints/<id>/<n>/  the state of an unfinished trial (`harness/trial/checkpoint.py`)
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, nearest
-from harness.store import aside, merge, reading, rescored, runs, schema, sets
+from harness.store import aside, later, merge, reading, rescored, runs, schema, sets
 from harness.store import declared as own
 from harness.store.files import claims, compaction, models, packs, place, shards
 from harness.store.files.checksummed import NewerSchema, seal, unseal
@@ -57,7 +58,7 @@ class Store:
     def probe(self) -> None:
         """Raise EnvironmentFault unless results can be kept here; clears what dead writers left."""
         self.files.probe()
-        folders = ("trials", "studies", "packs", "models", "gone", "aside", "claims", "published")
+        folders = ("trials", "studies", "packs", "models", "gone", "aside", "claims", "later", "published")
         self.files.collect(*folders, *(f"runs/{name}" for name in self.files.names("runs")))
         claims.collect(self.files)
 
@@ -175,8 +176,9 @@ class Store:
         if not tuning:
             declaration["trials"] = own.results(declaration["trials"])
         declared = {trial["id"]: trial for trial in declaration["trials"]}
-        found, missing = reading.read(self.files, declared, tables)
-        of = sets.labelled({**found, "trials": own.named(found["trials"], declared)}, declared)
+        found, missing, further = later.read(self.files, declared, tables)
+        found["trials"] = own.named(found["trials"], declared)
+        of = sets.labelled(found, later.declared(declared, further))
         absent = [
             {**declared[i], "dataset": of.homes[i], "why": own.why(declared[i], why)} for i, why in missing.items()
         ]
@@ -222,7 +224,7 @@ class Store:
         """Put trials together in few files, which are read many times faster; nothing else changes for a reader."""
         order: dict[str, None] = {}
         for study in self.studies():
-            order |= dict.fromkeys(trial["id"] for trial in self.declaration(study)["trials"])
+            order |= dict.fromkeys(later.behind(self.files, (t["id"] for t in self.declaration(study)["trials"])))
         return compaction.compact(self.files, order, told)
 
     def take(self, other: Store, ident: str) -> str:

@@ -1,8 +1,8 @@
 """What one trained model sees: its best matches for some captions, features, and which patch speaks for which word.
 
-Results hold no pictures and no weights, so the trial is trained again, which gives the same bits on the same machine;
-unless its Rank-1 is the one that was committed, nothing is written. The folder holds images of the data set, under the
-terms of the data set: it is written beside the results, and `upbench publish` does not take it.
+Its kept model is looked at; where none was kept the trial is trained again, which gives the same bits on the same
+machine. Unless its Rank-1 is the one that was committed, nothing is written. The folder holds images of the data set,
+under the terms of the data set: it is written beside the results, and `upbench publish` does not take it.
 
     about.json        the trial, what was checked, sizes
     retrieval.json    per caption: its words, the best matches with score and identity, rank of the first right one
@@ -29,12 +29,13 @@ from torch import Tensor
 
 from harness.data.pipeline import images
 from harness.data.split import Split
-from harness.errors import EnvironmentFault, UserError
+from harness.errors import EnvironmentFault
 from harness.evaluation import encode
 from harness.model.clip import Backbone
-from harness.trial import row as columns
 from harness.trial import splits
-from harness.trial.checkpoint import Checkpoint
+from harness.trial.kept.again import seen
+from harness.trial.kept.measure import Measuring
+from harness.trial.kept.model import Kept
 from harness.trial.stages import TrialRun
 
 FOLDER = "inspections"
@@ -48,19 +49,6 @@ blurred.
 """
 
 
-class _Nothing:
-    """Keeps no checkpoints and knows none: the trial is to be trained from its beginning."""
-
-    def due(self, epoch_ends: bool) -> bool:
-        return False
-
-    def load(self) -> Checkpoint | None:
-        return None
-
-    def save(self, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bool:
-        return False
-
-
 def inspect(
     row: Mapping[str, Any],
     ranks: np.ndarray | None,
@@ -70,8 +58,9 @@ def inspect(
     queries: int = 6,
     seed: int = 0,
     report: Callable[[dict], None] = lambda event: None,
+    kept: Kept | None = None,
 ) -> Path:
-    """Train the trial of a committed row again and write what its model sees.
+    """Write what the model of a committed row sees.
 
     Args:
         row: Of the table of trials, status ok.
@@ -82,16 +71,18 @@ def inspect(
         queries: Captions to look at, half of them wrong at rank 1 as far as there are such.
         seed: Of the choice of captions and identities.
         report: Called with every line of the history.
+        kept: The trial's model; without it the trial is trained again.
 
     Raises:
         UserError: the trial has no test score, or chose its epoch on test.
-        EnvironmentFault: training again gave another Rank-1; nothing is written.
+        EnvironmentFault: another Rank-1 than was committed; nothing is written.
     """
-    run, again, found = train_again(row, data, report)
-    matched = found[found > 0]
+    run, again, found = seen(row, kept, data, report)
+    matched, ident = found[found > 0], row["id"]
     if round(again, 9) != round(rank1, 9):
         raise EnvironmentFault(
-            f"trial {row['id']} trained again gives Rank-1 {again:.4f}, but {rank1:.4f} is committed",
+            f"{f'the kept model of trial {ident}' if kept else f'trial {ident} trained again'} gives "
+            f"Rank-1 {again:.4f}, but {rank1:.4f} is committed",
             expected=f"the same code, threads and hardware: {row.get('hardware')}, commit {row.get('commit')}",
             kept="the results as they are; nothing was written",
         )
@@ -116,7 +107,8 @@ def inspect(
         about |= {"rank1": rank1, "queries": len(matched), "equal_ranks": equal, "gallery": len(image)}
         about |= {
             "choice_seed": seed,
-            "chosen_epoch": run.chosen.epoch,
+            "chosen_epoch": int(row["chosen_epoch"]),
+            "trained_again": kept is None,
             "contains_images_of_the_data_set": True,
         }
         _json(beside / "about.json", about)
@@ -128,32 +120,6 @@ def inspect(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return place
-
-
-def train_again(
-    row: Mapping[str, Any], data: Path, report: Callable[[dict], None]
-) -> tuple[TrialRun, float, np.ndarray]:
-    """The run of a committed trial with its chosen weights in place, its Rank-1 on test, and the rank of the first
-    match of each caption of the test split [captions], 0 where it has none."""
-    trial = json.loads(row["spec"])
-    if trial["selection"] == "test-oracle" or trial.get("phase") == "tuning":
-        raise UserError(f"trial {row['id']} is no result: its epoch was chosen on test, or it belongs to a search")
-    resolved = {
-        "id": row["id"],
-        "trial": {**trial, "evaluate_on": []},
-        "trained": int(row["trained"]),
-        "hashes": {"code": row["code_hash"], "data": row["data_hash"], "backbone": row["backbone_hash"]},
-    }
-    record = columns.Growing({"id": row["id"]})
-    run = TrialRun(resolved, data, record, report, lambda: False, _Nothing())
-    run.go()
-    home = [s for s in record.scores if (s["split"], s["direction"], s["metric"]) == ("test", "t2i", "R1")]
-    split = splits.part(run.trial["dataset"], data, "test", run.source).split
-    first = np.zeros(len(split.captions), dtype=int)
-    for query in record.queries:
-        if query["direction"] == "t2i":
-            first[query["query"]] = query["ranks"][0]
-    return run, float(home[0]["value"]), first
 
 
 def choose(first: np.ndarray, split: Split, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -231,7 +197,7 @@ def evidence(backbone: Backbone, image: Tensor, whole: Tensor, without: Tensor, 
     return ((whole - without) @ lost.T).unflatten(1, (rows, columns))
 
 
-def _evidence(run: TrialRun, part: splits.Part, chosen: np.ndarray) -> dict[str, Any]:
+def _evidence(run: TrialRun | Measuring, part: splits.Part, chosen: np.ndarray) -> dict[str, Any]:
     """For caption k: `words_k` [words], `effect_k` [words] (what s loses without the word) and `map_k`."""
     found = {}
     for k, query in enumerate(chosen.tolist()):

@@ -13,7 +13,7 @@ import torch
 
 from harness import registry
 from harness.adaptation import budget, carried
-from harness.adaptation.method import make, written_out
+from harness.adaptation.method import Method, make, written_out
 from harness.errors import UserError
 from harness.model.clip import Shape
 from harness.model.weights import Source, shape
@@ -21,6 +21,7 @@ from harness.model.weights import identity as backbone_identity
 from harness.training import heads
 from harness.training.recipe import Recipe
 from harness.trial import identity, splits
+from harness.trial.kept.attached import source_of
 from harness.trial.spec import Trial
 
 
@@ -86,12 +87,8 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
     if extra:
         document["heads"] = extra
     used = [document["dataset"], *document["evaluate_on"]]
-    members = getattr(method, "members", ())
-    named = tuple(name.split("#")[0] for name in members) if isinstance(members, dict) else ()
-    named += carried.names(trained_before)
-    names = tuple(of["dataset"] for of in used)
     hashes = {
-        "code": identity.code(trial.method, named, names, tuple(document["recipe"]["losses"])),
+        "code": _code(document, method, source),
         "data": hashlib.sha256("".join(splits.identity(d, data) for d in used).encode()).hexdigest()[:16],
         "backbone": backbone_identity(source),
     }
@@ -120,6 +117,19 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
         hashes=hashes,
         budget={key: getattr(solution, key) for key in ("mode", "target", "achieved")} if target else None,
     )
+
+
+def code(document: Mapping[str, Any]) -> str:
+    """Hash of the code that decides a resolved trial, as it is here."""
+    return _code(document, make(registry.find("methods", document["method"]), document["options"]), source_of(document))
+
+
+def _code(document: Mapping[str, Any], method: Method, source: Source) -> str:
+    members = getattr(method, "members", ())
+    parts = tuple(name.split("#")[0] for name in members) if isinstance(members, dict) else ()
+    parts += carried.names(carried.of(source))
+    names = tuple(of["dataset"] for of in (document["dataset"], *document["evaluate_on"]))
+    return identity.code(document["method"], parts, names, tuple(document["recipe"]["losses"]))
 
 
 def _heads(document: Mapping[str, Any], sizes: Shape, data: str | Path) -> dict[str, int]:

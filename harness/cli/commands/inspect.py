@@ -26,7 +26,9 @@ from harness.labels import bare
 @shared.store_option
 @shared.json_option
 def command(study, ident, method, budget, dataset, seed, queries, choice_seed, preset, data, store, as_json) -> None:
-    """Train one trial of STUDY again, see that it is the same, and write what its model sees.
+    """Write what the model of one trial of STUDY sees, after seeing that it measures what was committed.
+
+    Its kept model is used; where there is none, the trial is trained again.
 
     The folder holds images of the data set: look at its licence before you show them. Publishing results leaves it out.
     """
@@ -56,8 +58,13 @@ def command(study, ident, method, budget, dataset, seed, queries, choice_seed, p
             click.echo(f"  trained again: epoch {event['epoch']} of {event['epochs']}", err=True)
 
     from harness.trial import inspection
+    from harness.trial.kept import model
 
-    place = inspection.inspect(row, ranks, rank1, Path(data), Store(store).local, queries, choice_seed, tell)
+    bare = row["trained"] and not Store(store).models([row["id"]])
+    if not as_json:
+        click.echo("its model was not kept, so it is trained again" if bare else "by its kept model")
+    given = (queries, choice_seed, tell, None if bare else model.read(Store(store), row["id"]))
+    place = inspection.inspect(row, ranks, rank1, Path(data), Store(store).local, *given)
     paths = inspected.draw_all(inspected.load(place), place / "figures", preset)
     if as_json:
         shared.say_json({"study": name, "trial": row["id"], "folder": str(place), "paths": [str(p) for p in paths]})

@@ -71,6 +71,10 @@ def publishable(store, study: str):
     Raises:
         UserError: trials are missing, or some were measured on uncommitted code.
     """
+    import pandas as pd
+
+    from harness.store import later
+
     results = store.read(study, ("trials",), tuning=True)
     if results.missing:
         first = results.missing[0]
@@ -81,10 +85,12 @@ def publishable(store, study: str):
             expected=f"a whole study: upbench run {study}",
         )
     trials = results.trials
-    dirty = trials["id"][trials["commit"].isna() | (trials["dirty"].astype(object) != False)]  # noqa: E712
+    behind = store.measured(later.behind(store.files, trials["id"]), ("trials",))["trials"]
+    every = pd.concat([trials, behind[behind["phase"] == later.PHASE]]) if len(behind) > len(trials) else trials
+    dirty = every["id"][every["commit"].isna() | (every["dirty"].astype(object) != False)]  # noqa: E712
     if len(dirty):
         raise UserError(
-            f"{len(dirty)} of {len(trials)} trials of study '{study}' were measured on uncommitted code, "
+            f"{len(dirty)} of {len(every)} trials of study '{study}' were measured on uncommitted code, "
             f"such as {dirty.iloc[0]}",
             where=store.root,
             expected="trials that ran from a clean commit",

@@ -152,24 +152,38 @@ def load(store: Store, ident: str, source: Source | None = None, device: str | N
 def applied(kept: Kept, source: Source | None = None, device: str | None = None) -> Backbone:
     """As `load`, of what was read."""
     here = source or source_of(kept.trial)
-    if fault := weights.lacking(here):
-        raise fault
-    ident, found = kept.row["id"], weights.identity(here)
     if kept.about and kept.about["hashes"]["backbone"] != kept.row["backbone_hash"]:
         raise DataError(
-            f"the kept model of trial {ident} is for another backbone: {kept.about['hashes']['backbone']}",
+            f"the kept model of trial {kept.row['id']} is for another backbone: {kept.about['hashes']['backbone']}",
             expected=f"{kept.row['backbone_hash']}, which its row names",
         )
-    if found != kept.row["backbone_hash"]:
-        what = f"the model of trial {ident} is for another backbone" if source else (
-            f"the backbone of trial {ident} has changed since"
+    check_backbone(kept.row, kept.trial, source)
+    backbone = attached(kept.trial, here, device)
+    restore(backbone, kept.tensors)
+    return backbone.eval()
+
+
+def check_backbone(row: Mapping[str, Any], trial: Mapping[str, Any], source: Source | None = None) -> None:
+    """Refuse a backbone that is not the one that a committed trial was trained on.
+
+    Args:
+        row: Of the trial.
+        trial: Its resolved values.
+        source: Where its backbone is; default where the trial had it.
+
+    Raises:
+        EnvironmentFault: it is not on this machine, or another one.
+    """
+    here = source or source_of(trial)
+    if fault := weights.lacking(here):
+        raise fault
+    if (found := weights.identity(here)) != row["backbone_hash"]:
+        what = f"the model of trial {row['id']} is for another backbone" if source else (
+            f"the backbone of trial {row['id']} has changed since"
         )  # fmt: skip
         raise EnvironmentFault(
             f"{what}: {here.pretrained or here.name} is {found}",
             "backbone.pretrained" if here.pretrained else "backbone.name",
-            f"{kept.row['backbone_hash']}, the weights that it was trained on, put back there",
+            f"{row['backbone_hash']}, the weights that it was trained on, put back there",
             kept="the model and the row",
         )
-    backbone = attached(kept.trial, here, device)
-    restore(backbone, kept.tensors)
-    return backbone.eval()

@@ -15,6 +15,7 @@ from harness.data.split import Split
 from harness.errors import EnvironmentFault, UserError
 from harness.store.store import Store
 from harness.trial import inspection
+from harness.trial.kept import again, model
 from harness.trial.resolve import resolve
 from harness.trial.run import run
 from harness.trial.spec import Trial, recipe
@@ -70,6 +71,20 @@ def test_the_whole_command(trained):
     assert not list((store.root / "inspections").glob(".tmp-*"))
 
 
+def test_a_kept_model_is_looked_at_and_nothing_is_trained(trained, tmp_path, monkeypatch):
+    root, store, results = trained
+    row, r1 = results.trials.iloc[0].to_dict(), results.scores.set_index(["split", "direction", "metric"])["value"]
+    kept = model.read(store, row["id"])
+    monkeypatch.setattr(again.TrialRun, "go", lambda self: pytest.fail("trained"))
+    each = results.queries[results.queries["direction"] == "t2i"]["first"].to_numpy()
+    place = inspection.inspect(row, each, r1["test", "t2i", "R1"], root / "data", tmp_path, 3, kept=kept)
+    about = json.loads((place / "about.json").read_text())
+    assert about["equal_ranks"] == about["queries"] == len(each) and not about["trained_again"]
+    with pytest.raises(EnvironmentFault, match=r"the kept model of trial \w+ gives Rank-1 .* nothing was written"):
+        inspection.inspect(row, None, 99.0, root / "data", tmp_path / "other", kept=kept)
+    assert not (tmp_path / "other").exists()
+
+
 def test_publishing_leaves_the_pictures_behind(trained, tmp_path, monkeypatch):
     _, store, _ = trained
     (store.root / "inspections" / "x").mkdir(parents=True, exist_ok=True)
@@ -91,7 +106,7 @@ def test_a_trial_that_looked_at_test_is_refused(trained):
     row = trained[2].trials.iloc[0].to_dict()
     spec = {**json.loads(row["spec"]), "selection": "test-oracle"}
     with pytest.raises(UserError, match="no result"):
-        inspection.train_again({**row, "spec": json.dumps(spec)}, trained[0] / "data", lambda event: None)
+        again.seen({**row, "spec": json.dumps(spec)}, None, trained[0] / "data", lambda event: None)
 
 
 def test_picking_a_trial(trained):
