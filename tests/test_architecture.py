@@ -21,7 +21,7 @@ FLOORS = [
     {"model", "store"},
     {"adaptation", "data"},
     {"training", "evaluation", "datasets", "methods"},
-    {"trial"},
+    {"trial", "export"},
     {"benchmark", "study", "execution", "backbones", "retrieval", "reports"},
     {"api"},
     {"cli"},

@@ -103,6 +103,14 @@ def _cut(token: int, place: dict[int, int]) -> list[int]:
     return [place[bpe.encoder[letter]] for letter in letters]
 
 
+def files() -> tuple[dict[str, int], list[str]]:
+    """CLIP's vocabulary (token to id), start and end as OpenAI spells them, and its merges of two tokens, in order."""
+    bpe = _bpe()
+    spelt = {START: "<|startoftext|>", END: "<|endoftext|>"}
+    ranks = sorted(bpe.bpe_ranks, key=lambda pair: bpe.bpe_ranks[pair])
+    return {spelt.get(i, token): i for token, i in bpe.encoder.items()}, [" ".join(pair) for pair in ranks]
+
+
 def cut(captions: Iterable[str]) -> tuple[int, ...]:
     """The vocabulary that spells `captions` as CLIP does: their tokens and all byte tokens."""
     used = {token for caption in captions for token in _bpe().encode(caption)}
