@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.adaptation.starts import Normal as Normal
     from harness.adaptation.starts import Sized as Sized
     from harness.adaptation.starts import Uniform as Uniform
+    from harness.api.exporting import export as export
     from harness.api.planning import Plan as Plan
     from harness.api.planning import plan as plan
     from harness.api.reading import report as report
@@ -76,6 +77,7 @@ OFFERED: dict[str, str] = {
     "results": "harness.api.reading",
     "run": "harness.api.running",
     # to use models
+    "export": "harness.api.exporting",
     "Index": "harness.retrieval.index",
     "Model": "harness.retrieval.model",
     "index": "harness.api.searching",

@@ -32,6 +32,7 @@ COMMANDS = {
     "weights": "say what a file of weights is",
     "search": "find the images of a folder that a sentence describes",
     "encode": "write features of a folder of images or a data set",
+    "export": "write a kept model in another library's form",
     "bench": "measure the harness against naive baselines",
     "schema": "print a JSON Schema of study files, for editors",
     "check-method": "ask every promise of a method in a file",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
+import warnings
+from pathlib import Path
 
 import open_clip
 import pytest
@@ -23,8 +26,7 @@ CONFIG = {
 CLOSE = 1e-5
 
 
-@pytest.fixture(scope="module")
-def model() -> torch.nn.Module:
+def random_clip() -> torch.nn.Module:
     """open_clip's own, random everywhere."""
     torch.manual_seed(0)
     made = open_clip.model.CLIP(**CONFIG)
@@ -32,6 +34,11 @@ def model() -> torch.nn.Module:
         for parameter in made.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     return made.eval()
+
+
+@pytest.fixture(scope="module")
+def model() -> torch.nn.Module:
+    return random_clip()
 
 
 @pytest.fixture
@@ -96,6 +103,25 @@ def test_features_are_those_of_the_library_that_wrote_it(form, model, name, tmp_
         assert (backbone.text(ids) - model.encode_text(ids)).abs().max() < CLOSE
 
 
+def archive(model: torch.nn.Module, file: Path) -> None:
+    """OpenAI's container: a TorchScript archive that also holds the size of its images."""
+    whole = copy.deepcopy(model)
+    whole.register_buffer("input_resolution", torch.tensor(64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        torch.jit.script(whole).save(str(file))
+
+
+def test_openais_archive(model, name, tmp_path, small_inputs):
+    archive(model, tmp_path / "ViT.pt")
+    found = weight_files.form(tmp_path / "ViT.pt")
+    assert (found.origin, found.quick_gelu, found.left_out) == ("OpenAI", True, {})
+    backbone, (images, ids) = load(Source(name, str(tmp_path / "ViT.pt"))), small_inputs
+    with torch.no_grad():
+        assert (backbone.image(images) - model.encode_image(images)).abs().max() < CLOSE
+        assert (backbone.text(ids) - model.encode_text(ids)).abs().max() < CLOSE
+
+
 def test_half_precision_is_read_as_float32(model, name, tmp_path):
     halves = {key: value.half() for key, value in state(model, "base_model.").items()}
     torch.save({"model": halves}, tmp_path / "half.pth")
@@ -104,8 +130,7 @@ def test_half_precision_is_read_as_float32(model, name, tmp_path):
     assert torch.equal(backbone.image.class_token, model.visual.class_embedding.half().float())
 
 
-@pytest.fixture(scope="module")
-def hugging_face():
+def random_hugging_face():
     """A small random `CLIPModel`; GELU."""
     from transformers import CLIPConfig, CLIPModel
 
@@ -119,6 +144,11 @@ def hugging_face():
         for parameter in made.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     return made.eval()
+
+
+@pytest.fixture(scope="module")
+def hugging_face():
+    return random_hugging_face()
 
 
 @pytest.mark.parametrize("layout", ["folder", "sharded", "bin", "file beside its config"])

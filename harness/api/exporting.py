@@ -1,0 +1,57 @@
+"""A kept model of a committed trial in a form that other libraries read."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+from harness.api import asking
+from harness.errors import UserError, nearest
+
+
+def export(
+    trial: str, folder: str | Path, form: str, *, merge: bool = False, store: str | Path | None = None
+) -> list[Path]:
+    """Write the model of a committed trial to a new folder; returns the files.
+
+    The backbone is computed in float32, also where the trial had half precision.
+
+    Args:
+        trial: Its id, or the first digits of one.
+        folder: A new folder, or an empty one.
+        form: `upbench`, `open_clip`, `huggingface` or `peft`.
+        merge: Of `upbench`: fold into the weights what folds, in place of a reference to the backbone.
+        store: Folder of results or `s3://BUCKET/PREFIX`; default UPBENCH_STORE, else `results/local`.
+
+    Raises:
+        UserError: no such trial, one whose model was not kept, a form that is not known or has no place for a part of
+            the method, or a folder that is not empty.
+        DataError: the kept model is damaged.
+        EnvironmentFault: the backbone is not here or has changed, or the folder cannot be written.
+    """
+    from harness.export import export as exports
+    from harness.export import model as models
+    from harness.store.store import Store
+    from harness.training.recipe import Recipe
+    from harness.trial.kept import model
+    from harness.trial.kept.attached import source_of
+
+    results = Store(asking.places(store)[0])
+    kept = model.read(results, _whole(trial, results.ids(), results.root))
+    recipe = {**kept.trial["recipe"], "precision": "float32"}
+    kept = dataclasses.replace(kept, trial={**kept.trial, "recipe": recipe})
+    scale = -math.log(Recipe(**recipe).temperature) if kept.tensors else models.SCALE
+    source = source_of(kept.trial)
+    what = (model.applied(kept, device="cpu"), source, kept.trial["method"], kept.trial["options"])
+    return exports.export(models.of(*what, logit_scale=scale, trial=kept.row["id"]), folder, form, merge)
+
+
+def _whole(given: str, ids: set[str], where: object) -> str:
+    """The id that begins with what is given."""
+    found = sorted(one for one in ids if given and one.startswith(given))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError(f"{len(found)} trials begin with '{given}'", where, f"one of {', '.join(found[:4])}")
+    raise UserError(f"no trial '{given}'", where, "an id, as upbench plan STUDY --json has it", nearest(given, ids))
