@@ -79,7 +79,7 @@ def test_a_study_measures_what_the_trial_measured(ids, place, tmp_path):
     (tmp_path / "again.yaml").write_text(STUDY.replace("OUT", str(tmp_path / "out")))
     places = ["--data", str(place / "data"), "--store", str(tmp_path / "store")]
     assert main.call(["run", str(tmp_path / "again.yaml"), "--executor", "serial", *places]) == 0
-    key = ["split", "dataset", "direction", "metric"]
+    key = ["split", "direction", "metric"]
     again = Store(tmp_path / "store").read("again").scores.set_index(key)["value"]
     before = Store(place / "store").measured([ids["up_person"]])["scores"]
     before = before[before["split"] == "test"].set_index(key)["value"]
