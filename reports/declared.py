@@ -71,8 +71,17 @@ def declared(results: Results) -> pd.DataFrame:
     grid = [*(document.get("grid") or {}), *(document.get("zip") or {})]
     if grid:
         frame["label"] = [text.split(f" {short(grid[0])}=", 1)[0] for text in frame["label"]]
-    frame["variant"] = _variants(frame, grid)
+    frame["variant"] = [
+        tuple(pair for pair in variant if pair[0] not in _told(results, place))
+        for variant, place in zip(_variants(frame, grid), frame["dataset"], strict=True)
+    ]
     return frame
+
+
+def _told(results: Results, place: str) -> set[str]:
+    """Keys of a trial that the label of what it was trained on tells already."""
+    on = results.measured_on.get(place)
+    return set() if on is None or place == on.name else {f"dataset.options.{key}" for key, _ in on.options}
 
 
 def short(key: str) -> str:

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from harness import parallel, registry
 from harness.errors import UserError, nearest
+from harness.labels import labels
 from reports import latex, literature, releases
 from reports.cells import WORDS, Cell, cells, gaps, home, places
 from reports.declared import declared
@@ -249,7 +250,8 @@ def provenance(results: Results) -> list[tuple[str, str]]:
     ):  # fmt: skip
         if column not in frame:
             continue
-        seen = Counter(_words(v) for v in frame[column] if pd.notna(v))
+        values = _backbones(frame) if column == "backbone" else frame[column]
+        seen = Counter(_words(v) for v in values if pd.notna(v))
         if not seen:
             rows.append((what, "not recorded"))
             continue
@@ -259,6 +261,13 @@ def provenance(results: Results) -> list[tuple[str, str]]:
     if "started" in frame and len(starts := frame["started"].dropna()):
         rows.append(("Run", f"{min(starts):%Y-%m-%d %H:%M} to {max(starts):%Y-%m-%d %H:%M} UTC"))
     return rows
+
+
+def _backbones(frame: pd.DataFrame) -> list[str]:
+    """The backbone of each trial, with what tells those of one name apart: weights, size of the images, activation."""
+    given = [json.loads(spec).get("backbone") or {} for spec in frame["spec"]]
+    settings = [{k: v for k, v in one.items() if k != "name" and v is not None} for one in given]
+    return labels(list(zip(frame["backbone"], settings, strict=True)))
 
 
 def _words(value: object) -> str:

@@ -83,7 +83,8 @@ def _read(
     looked = [p for at in several for p in groups[at] if asked is None or (at[0], texts[p % len(texts)]) in asked]
     times = _times(table, key, pairs, looked)
     most = np.zeros(len(trials) * len(texts) + 1, np.int64)
-    np.maximum.at(most, pairs, times)
+    later = np.flatnonzero(times)
+    np.maximum.at(most, pairs[later], times[later])
     meant = np.full((len(most), most.max() + 1), -1, np.int64)  # of the row that has its pair and key for the n-th time
     each: dict[MeasuredOn, int] = {}
     for (ident, name), some in groups.items():
@@ -107,7 +108,7 @@ def _read(
 def _order(on: MeasuredOn, pair: int, most: int, own: Written) -> list[tuple[int, int, int]]:
     """(place among what the trial is measured on, pair, time) of rows under one text; past the end where it is none."""
     if most:
-        known = [i for i, of in enumerate(own) if of["dataset"] == on.name and (not i or of != own[0])]
+        known = [i for i, of in enumerate(own) if of["dataset"] == on.name and (not i or of != own[0])] or [len(own)]
         return [(known[min(time, len(known) - 1)], pair, time) for time in range(most + 1)]
     same = [i for i, of in enumerate(own) if MeasuredOn.of(of) == on]
     named = [i for i, of in enumerate(own) if of["dataset"] == on.name and not on.options]

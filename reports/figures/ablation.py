@@ -31,18 +31,23 @@ def applies(results: Results) -> bool:
     return bool(groups(results, home(cells(results))))
 
 
-def parts(trials: pd.DataFrame) -> dict[str, tuple[str, ...]]:
-    """The parts of each label: the members of a union, or the method itself."""
-    found = {}
-    for label, method, trial in zip(trials["label"], trials["method"], trials["trial"], strict=True):
+Named = dict[tuple[str, tuple], tuple[str, ...]]  # label and variant of a cell -> its parts
+
+
+def parts(trials: pd.DataFrame) -> Named:
+    """The parts of each cell: the members of a union, or the method itself."""
+    found: Named = {}
+    columns = (trials[name] for name in ("label", "variant", "method", "trial"))
+    for label, variant, method, trial in zip(*columns, strict=True):
+        of = (label, variant)
         if method == "union":
             given = trial.get("options.parts") or ()
             given = json.loads(given) if isinstance(given, str) else given
-            found[label] = tuple(next(iter(p)) if isinstance(p, dict) else p for p in given)
+            found[of] = tuple(next(iter(p)) if isinstance(p, dict) else p for p in given)
         elif method == "up_person":
-            found[label] = UP_PERSON
+            found[of] = UP_PERSON
         else:
-            found[label] = () if method in ("zero_shot", "full") else (method,)
+            found[of] = () if method in ("zero_shot", "full") else (method,)
     return found
 
 
@@ -51,16 +56,18 @@ def groups(results: Results, found: list[Cell]) -> dict[tuple, tuple[Cell, list[
     of = parts(declared(results))
     made: dict[tuple, list[Cell]] = {}
     for c in found:
-        if of.get(c.label):
-            made.setdefault((c.dataset, c.budget, c.variant), []).append(c)
+        if of.get((c.label, c.variant)):
+            rest = tuple(pair for pair in c.variant if pair[0] not in ("method", "options.parts"))
+            made.setdefault((c.dataset, c.budget, rest), []).append(c)
     picked = {}
     for key, some in made.items():
         scored = [c for c in some if c.values]
         if not scored:
             continue
-        whole = max(scored, key=lambda c: (len(of[c.label]), c.mean))
-        fewer = [(c, of[c.label]) for c in some if set(of[c.label]) < set(of[whole.label])]
-        if len(of[whole.label]) > 1 and len(fewer) > 1:
+        has = {id(c): of[c.label, c.variant] for c in some}
+        whole = max(scored, key=lambda c: (len(has[id(c)]), c.mean))
+        fewer = [(c, has[id(c)]) for c in some if set(has[id(c)]) < set(has[id(whole)])]
+        if len(has[id(whole)]) > 1 and len(fewer) > 1:
             picked[key] = (whole, sorted(fewer, key=lambda p: (-len(p[1]), p[1])))
     return picked
 

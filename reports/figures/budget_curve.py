@@ -21,6 +21,7 @@ from reports.cells import Cell, cells, gaps, home, leading, places
 from reports.drawing import artists, palette, style
 from reports.drawing.palette import GREY, Look
 from reports.drawing.style import Sheet
+from reports.untrained import named, untrained
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -94,10 +95,8 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
             curves.setdefault(c.key, []).append(c)
     points = [c for c in here if c.trained]
     low, high = artists.limits([c for c in points if c.values])
-    zero = next((c for c in here if c.trained == 0 and c.values), None)
-    below = zero is not None and zero.score < low - 0.25 * (high - low)
-    if zero is not None and not below:
-        low = min(low, zero.score - 0.06 * (high - low))
+    zeros = [(name, c, c.score < low - 0.25 * (high - low)) for name, at in named(untrained(here)) for c in at.values()]
+    low = min([low, *(c.score - 0.06 * (high - low) for _, c, below in zeros if not below)])
     axes.set_ylim(max(low, 0), high)
     bounds = axes.get_ylim()
     front = pareto([(c.size, c.score) for c in points if c.values])
@@ -130,15 +129,16 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
             y = (c.score - bounds[0]) / (bounds[1] - bounds[0])
             spots = [(x, y, side, up) for up in ("bottom", "top") for x, side in ((0.015, "left"), (0.75, "center"))]
             busy += artists.label(axes, f"{'Full FT' if c.label == 'full' else c.series} {c.score:.1f}", spots, busy)
-    if zero is not None:
+    for name, zero, below in zeros:
         numbers += artists.rows_of([zero], metric)
         spots = [(0.985, 0.02, "right", "bottom"), (0.015, 0.02, "left", "bottom")]
         if not below:
             axes.axhline(zero.score, color=GREY, ls=palette.DOTTED, lw=p.line)
             y = (zero.score - bounds[0]) / (bounds[1] - bounds[0])
             spots = [(0.985, y, "right", "bottom"), (0.015, y, "left", "bottom")]
-        busy += artists.label(axes, f"Zero-shot {zero.score:.1f}" + " ↓" * below, spots, busy, color=GREY)
-    lines = [c.score for c in here if not c.budget and c.values and not (c is zero and below)]
+        busy += artists.label(axes, f"{name} {zero.score:.1f}" + " ↓" * below, spots, busy, color=GREY)
+    out = [zero for _, zero, below in zeros if below]
+    lines = [c.score for c in here if not c.budget and c.values and not any(c is zero for zero in out)]
     return busy + [(x, y) for y in lines for x in np.geomspace(*axes.get_xlim(), 25).tolist()]
 
 

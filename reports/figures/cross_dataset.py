@@ -20,6 +20,7 @@ from harness.labels import bare
 from reports.cells import Cell, cells, leading, places
 from reports.drawing import artists, palette, style
 from reports.drawing.shades import SHADES, ink
+from reports.untrained import named, untrained
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -87,8 +88,10 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
             unused.remove()
         for axes in grid.flat[max(0, len(picked) - across) : len(picked)] if down > 1 else []:
             axes.tick_params(labelbottom=True)
-        zero = untrained(found)
-        words = ", ".join(f"{palette.name(d)} {zero[d].mean:.1f}" for d in where if d in zero)
+        zeros = [
+            f"{name}: " + ", ".join(f"{palette.name(d)} {at[d].mean:.1f}" for d in where if d in at)
+            for name, at in named(untrained(found))
+        ]
         stars = any(c.status != "ok" for some in picked.values() for c in some)
         artists.note(
             figure,
@@ -96,17 +99,11 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
                 more,
                 f"{palette.name(metric)} (%), rows: trained on, columns: measured on",
                 "* one seed, or not all seeds have a score" if stars else "",
-                f"zero-shot: {words}" if zero else "",
+                *zeros,
                 *overlaps(where),
             ],
         )
     return style.keep(figure, pd.DataFrame(numbers))
-
-
-def untrained(found: list[Cell]) -> dict[str, Cell]:
-    """A cell without training for each dataset measured on."""
-    found = [c for c in found if c.trained == 0 and c.values]
-    return {c.measured: c for c in sorted(found, key=lambda c: c.measured == c.dataset)}
 
 
 def overlaps(where: list[str]) -> list[str]:

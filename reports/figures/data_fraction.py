@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from reports.cells import Cell, cells, gaps, home, places
 from reports.declared import short, text
 from reports.drawing import artists, palette, style
+from reports.untrained import named, untrained
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -93,7 +94,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
         for axes, (axis, place) in zip(row, where, strict=True):
             here = {line: points for line, points in made[axis, place].items() if line in shown}
             cells_here = [c for points in here.values() for _, c in points]
-            zero = next((c for c in found if c.trained == 0 and c.values and c.dataset == place), None)
+            zeros = named(untrained(c for c in found if c.dataset == place))
             bounds = artists.limits([c for c in cells_here if c.values])
             axes.grid(axis="y")
             axes.set_xscale("log")
@@ -113,7 +114,7 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
                     numbers.append({**artists.rows_of([c], metric)[0], "line": line, "axis": axis, "amount": x,
                                     "gid": gid, "tip": artists.tip(c, metric)})  # fmt: skip
             drawn += cells_here
-            _zero(axes, zero, bounds)
+            _zero(axes, [(name, c) for name, at in zeros for c in at.values()], bounds)
             amounts = sorted({x for points in here.values() for x, _ in points})
             axes.set_xlim(amounts[0] / 1.35, amounts[-1] * 1.35)
             axes.xaxis.set_major_locator(FixedLocator(_apart(amounts)))
@@ -131,19 +132,21 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
     return style.keep(figure, pd.DataFrame(numbers))
 
 
-def _zero(axes: Axes, zero: Cell | None, bounds: tuple[float, float]) -> None:
-    """What no training data gives: a line, or words where it lies below the panel."""
-    if zero is None:
-        return
+def _zero(axes: Axes, zeros: list[tuple[str, Cell]], bounds: tuple[float, float]) -> None:
+    """What no training data gives: lines, and one line of words for those that lie below the panel."""
     p = style.preset(style.sheet(axes).upbench_preset)
-    below = zero.score < bounds[0]
-    if not below:
-        axes.axhline(zero.score, color=palette.GREY, ls=palette.DOTTED, lw=p.line)
-    y = 0.02 if below else (zero.score - bounds[0]) / (bounds[1] - bounds[0])
-    axes.annotate(
-        f"Zero-shot {zero.score:.1f}" + " ↓" * below, (0.985, y), (0, 1), xycoords="axes fraction",
-        textcoords="offset points", ha="right", va="bottom", fontsize=p.small, color=palette.GREY,
-    )  # fmt: skip
+    words: dict[float, list[str]] = {}
+    for name, zero in zeros:
+        below = zero.score < bounds[0]
+        if not below:
+            axes.axhline(zero.score, color=palette.GREY, ls=palette.DOTTED, lw=p.line)
+        y = 0.02 if below else (zero.score - bounds[0]) / (bounds[1] - bounds[0])
+        words.setdefault(y, []).append(f"{name} {zero.score:.1f}" + " ↓" * below)
+    for y, said in words.items():
+        axes.annotate(
+            ", ".join(said), (0.985, y), (0, 1), xycoords="axes fraction", textcoords="offset points", ha="right",
+            va="bottom", fontsize=p.small, color=palette.GREY,
+        )  # fmt: skip
 
 
 def _apart(amounts: list[float]) -> list[float]:

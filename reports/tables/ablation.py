@@ -28,7 +28,7 @@ def draw(results: Results, metric: str = "R1") -> Table:
     trials = declared(results)
     found, records, of = home(cells(results, metric)), records_of(results), parts(trials)
     picked = groups(results, found)
-    names = list(dict.fromkeys(name for whole, _ in picked.values() for name in of[whole.label]))
+    names = list(dict.fromkeys(name for whole, _ in picked.values() for name in of[whole.label, whole.variant]))
     rows: list[dict[str, Entry]] = []
     breaks = []
     for place in places(found):
@@ -38,7 +38,7 @@ def draw(results: Results, metric: str = "R1") -> Table:
             breaks.append(len(rows))
             gaps = [records.difference(c, whole, metric) if c.values else None for c, _ in fewer]
             for (c, has), gap in zip(
-                [*reversed(fewer), (whole, of[whole.label])], [*reversed(gaps), None], strict=True
+                [*reversed(fewer), (whole, of[whole.label, whole.variant])], [*reversed(gaps), None], strict=True
             ):
                 row: dict[str, Entry] = {"dataset": palette.name(place), "budget": budget, "method": c.series}
                 row |= {name: "✓" if name in has else "" for name in names}

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from reports.cells import cells, places, protocol
 from reports.drawing import palette
-from reports.figures.cross_dataset import overlaps, shown, untrained
+from reports.figures.cross_dataset import overlaps, shown
 from reports.table import Column, Entry, Table, Value
+from reports.untrained import untrained
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -28,9 +29,15 @@ def draw(results: Results) -> Table:
     where = places(every)
     rows: list[dict[str, Entry]] = []
     breaks = []
-    if zero := {f"{w}_{m}": c for m, found in measured.items() for w, c in untrained(found).items() if w in where}:
-        values = {key: Value.of(c.interval, c.story) for key, c in zero.items()}
-        rows.append({"method": next(iter(zero.values())).series, "budget": None, "trained_on": "–", **values})
+    for at in untrained(measured[METRICS[0]]):
+        known = next(iter(at.values()))
+        values = {
+            f"{c.measured}_{m}": Value.of(c.interval, c.story)
+            for m, found in measured.items()
+            for c in sorted(found, key=lambda c: c.measured == c.dataset)
+            if c.values and c.measured in where and c.trained == 0 and c.key == known.key
+        }
+        rows.append({"method": known.series, "budget": None, "trained_on": "–", **values})
     for key, some in by_metric["R1"].items():
         breaks.append(len(rows))
         for place in [w for w in where if any(c.dataset == w for c in some)]:

@@ -8,6 +8,7 @@ from reports.cells import cells, home, places, protocol
 from reports.drawing import palette, style
 from reports.figures.data_fraction import lines
 from reports.table import Column, Entry, Table, Value
+from reports.untrained import untrained
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -50,13 +51,15 @@ def draw(results: Results, metric: str = "R1") -> Table:
             for x in amounts[axis]
         ),
     )
-    zero = {c.dataset: c for c in found if c.trained == 0 and c.values}
+    zeros = untrained(found)
+    alone = len(zeros) == 1
+    said = [f"{palette.name(d)}{'' if alone else f' ({c.series})'} {c.mean:.2f}" for at in zeros for d, c in at.items()]
     notes = [
         f"{palette.name(metric)}: {protocol(used)}; mean ± half of the 95 % t interval over seeds",
         "Val and test are the same for all amounts; a smaller one lies inside a larger one",
         "* one seed, or fewer seeds than declared",
     ]
-    if zero:
-        notes.append("No training data: " + ", ".join(f"{palette.name(d)} {c.mean:.2f}" for d, c in zero.items()))
+    if said:
+        notes.append("No training data: " + ", ".join(said))
     return Table("Accuracy by amount of training data", columns, tuple(rows), tuple(notes), tuple(breaks),
                  "data_fraction")  # fmt: skip

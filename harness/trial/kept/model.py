@@ -22,6 +22,7 @@ from torch import Tensor
 from harness import provenance, registry
 from harness.adaptation.method import make, restore
 from harness.errors import DataError, EnvironmentFault, UserError
+from harness.measured_on import MeasuredOn
 from harness.model import weights
 from harness.model.clip import Backbone
 from harness.model.weights import Source
@@ -53,7 +54,7 @@ def encode(resolved: Mapping[str, Any], chosen: Selected) -> bytes:
         "format": FORMAT,
         "trial": resolved["id"],
         **{key: trial[key] for key in ("method", "options", "budget", "seed", "selection")},
-        "dataset": trial["dataset"]["dataset"],
+        "dataset": MeasuredOn.of(trial["dataset"], "train").text,
         "backbone": trial["backbone"],
         "hashes": resolved["hashes"],
         "chosen_epoch": chosen.epoch,

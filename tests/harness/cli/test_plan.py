@@ -150,3 +150,19 @@ def test_long_batches_are_measured_with_few_pairs_and_say_so(tmp_path, data, mon
     assert found.scaled == 2 * pilot.FEW and found.step[0] > 0
     monkeypatch.setattr(estimate, "probe", lambda *_: found)
     assert estimate.estimate([row], data, 1).scaled == ("lora",)
+
+
+def test_data_sets_and_methods_of_one_name_have_rows_of_their_own(plan):
+    text = """
+name: s
+backbone: tiny
+datasets: [{synth_cuhk: {size: tiny}}, {synth_cuhk: {size: tiny, fraction: 50%}}, {synth_cuhk: {size: tiny, seed: 1}}]
+methods: [{lora: {alpha: 8, rank: 2}}, {lora: {alpha: 16, rank: 2}}]
+recipe: {name: short, epochs: 1, batch: 32}
+"""
+    lines = plan(text, "--no-probe")[1].splitlines()
+    found = json.loads(plan(text, "--no-probe", "--json")[1])["trials"]
+    methods, data_sets = ("lora (alpha 8)", "lora (alpha 16)"), ("", " (fraction 50%)", " (seed 1)")
+    assert [(t["dataset"], t["label"]) for t in found] == [(f"synth_cuhk{d}", m) for d in data_sets for m in methods]
+    for trial in found:
+        assert sum(line.startswith(trial["label"]) and f" {trial['dataset']}  " in line for line in lines) == 1

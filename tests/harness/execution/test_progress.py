@@ -96,6 +96,18 @@ def test_time_left_knows_kinds_of_trials():
     assert pace.left() == 0.0
 
 
+def test_a_kind_of_trial_is_of_a_data_set_with_its_options():
+    data = [
+        {"dataset": "cuhk", "options": {"size": size, "root": root}} for size, root in (("tiny", "a"), ("demo", "a"))
+    ]
+    data.append({"dataset": "cuhk", "options": {"size": "tiny", "root": "b"}})
+    trials = {str(n): {"trial": {"method": "lora", "dataset": d, "recipe": {"epochs": 1}}} for n, d in enumerate(data)}
+    pace = Pace({**trials, "3": trials["0"], "4": trials["1"]}, 1)
+    pace.end("0", 3.0)
+    pace.end("1", 30.0)
+    assert pace.left() == pytest.approx(3 + 3 + 30)
+
+
 def test_the_longest_trial_under_way_bounds_the_time_left():
     pace = Pace({str(n): {"trial": {"method": "m", "recipe": {"epochs": 10}}} for n in range(2)}, 2)
     pace.at("0", 10.0, 10.0)

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from harness.cli import main
 from harness.measured_on import MeasuredOn, of_trial
 from harness.store import schema, sets
 from harness.store.store import Record, Store
@@ -131,8 +132,13 @@ def test_the_study_has_the_word_on_how_a_data_set_is_written():
     assert set(read.tables["scores"]["dataset"].to_pylist()) == {"a"}
 
 
+def said(words: list[str], capsys) -> str:
+    assert main.call(words) == 0
+    return capsys.readouterr().out
+
+
 @pytest.mark.parametrize("old", [True, False])
-def test_a_store_gives_labels_whole_packed_and_in_part(tmp_path, old):
+def test_a_store_gives_labels_whole_packed_and_in_part(tmp_path, old, capsys):
     home, other = ({"dataset": "a", "options": {"size": size}} for size in ("tiny", "demo"))
     trials = {"0001": {"dataset": home, "evaluate_on": [other]}, "0002": {"dataset": other, "evaluate_on": [home]}}
     store = Store(tmp_path / "store")
@@ -150,4 +156,27 @@ def test_a_store_gives_labels_whole_packed_and_in_part(tmp_path, old):
         frames = (json.loads(f.to_json(orient="records")) for f in (found.scores, found.queries))
         check(*frames, homes, found.measured_on, trials)
         assert store.read("one", ("trials",)).trials["dataset"].tolist() == list(homes.values())
+        (missing,) = json.loads(said(["status", "one", "--json", "--store", str(store.root)], capsys))["missing"]
+        assert missing["dataset"] == "a (size tiny)"
+        assert "a (size tiny)" in said(["status", "one", "--store", str(store.root)], capsys)
         store.compact()
+
+
+def test_stores_that_write_one_data_set_with_other_words_measured_the_same(tmp_path):
+    """And with other numbers, or with the numbers of two data sets exchanged, they did not."""
+
+    def stored(name: str, seed: int | None, swapped: bool = False) -> Store:
+        more = {} if seed is None else {"seed": seed}
+        sizes = ("demo", "tiny") if swapped else ("tiny", "demo")
+        home, other = ({"dataset": "a", "options": {"size": size, **more}} for size in sizes)
+        row, scores, queries = rows_of("0001", {"dataset": home, "evaluate_on": [other]}, False)
+        for rows, key in ((scores, "value"), (queries, "person")):
+            for line in rows:
+                line[key] = score_of("0001", MeasuredOn("a", (("size", json.dumps("demo" in line["dataset"])),)))
+        store = Store(tmp_path / name)
+        store.commit(Record(row, scores, (), queries))
+        return store
+
+    one = stored("one", None)
+    assert one.take(stored("other", 0), "0001") == "same"
+    assert one.take(stored("swapped", None, swapped=True), "0001") == "conflict"

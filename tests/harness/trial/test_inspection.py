@@ -125,6 +125,17 @@ def test_picking_a_trial(trained):
         pick(several, **{**nothing, "budget": "9%"})
 
 
+def test_picking_by_a_data_set_or_by_all_of_its_name(trained):
+    import pandas as pd
+
+    one = trained[2].trials
+    both = pd.concat([one.assign(id=size, dataset=f"synth_cuhk (size {size})") for size in ("tiny", "demo")])
+    nothing = dict.fromkeys(("ident", "method", "budget", "dataset", "seed"))
+    assert pick(both, **{**nothing, "dataset": "synth_cuhk (size demo)"})["id"] == "demo"
+    with pytest.raises(UserError, match=r"2 trials are meant by dataset synth_cuhk: .*size tiny.*size demo"):
+        pick(both, **{**nothing, "dataset": "synth_cuhk"})
+
+
 def made_split(people: int = 6) -> Split:
     """Two images per identity, one caption per image."""
     persons = np.repeat(np.arange(people), 2)

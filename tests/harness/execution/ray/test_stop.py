@@ -129,3 +129,15 @@ def test_the_last_epoch_and_trials_without_validation_are_never_given_up():
     for wrong in ({"grace": 0}, {"factor": 1}):
         with pytest.raises(ValueError, match="expected at least"):
             prune.Pruner(TRIALS, **wrong)
+
+
+def test_trials_on_other_data_are_no_rivals():
+    """A data set with other options is harder or easier, so falling behind there says nothing."""
+    sizes = ("demo", "demo", "demo", "tiny")
+    data = [{"dataset": "cuhk", "options": {"size": size}} for size in sizes]
+    trials = [{"id": str(n), "trial": {"method": "m", "dataset": d}} for n, d in enumerate(data)]
+    for last, stopped in (("3", False), ("2", True)):
+        pruner = prune.Pruner(trials, grace=1, factor=2)
+        for ident, value in (("0", 50.0), ("1", 40.0)):
+            pruner.behind({"trial": ident, "epoch": 1, "epochs": 4, "val_R1": value})
+        assert pruner.behind({"trial": last, "epoch": 1, "epochs": 4, "val_R1": 1.0}) == stopped

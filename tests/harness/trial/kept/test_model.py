@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save
 
 from harness.errors import DataError, EnvironmentFault, Preempted, UserError
+from harness.measured_on import MeasuredOn
 from harness.model import weights
 from harness.model.weights import Source
 from harness.store.store import Record, Store
@@ -48,6 +49,7 @@ def test_the_file_says_whose_it_is_and_holds_what_the_method_trained(kept):
     assert 0 < row["chosen_epoch"] < row["epochs"] and read.about["chosen_epoch"] == row["chosen_epoch"]
     assert read.about["trial"] == one.id and read.about["hashes"] == one.hashes
     assert read.about["options"] == one.trial["options"] and read.about["backbone"] == one.trial["backbone"]
+    assert read.about["dataset"] == MeasuredOn.of(one.trial["dataset"], "train").text != "synth_cuhk"
     assert (read.about["method"], read.about["budget"], read.about["torch"]) == ("lora", None, torch.__version__)
     names = model.load(kept.store, one.id).named_parameters()
     assert set(read.tensors) == {name for name, parameter in names if parameter.requires_grad}
