@@ -40,23 +40,38 @@ class Labelled:
 
 def labelled(found: Mapping[str, pa.Table], declared: Mapping[str, Mapping[str, Any]]) -> Labelled:
     """Tables of trials as read, with labels in the place of names and texts; `declared` are the trials by id."""
+    written, reads = _reads(found, declared)
+    homes = {
+        ident: MeasuredOn.of(some[0]) if some else MeasuredOn.parse(str(declared[ident]["dataset"]))
+        for ident, some in written.items()
+    }
+    every = {MeasuredOn.of(of) for some in written.values() for of in some}
+    every |= {on for read in reads.values() for on in read.each}
+    label = told(sorted({*homes.values(), *every}, key=lambda on: on.text))
+    tables = {**found, **{n: _with(found[n], read.codes, [label[on] for on in read.each]) for n, read in reads.items()}}
+    idents = found["trials"]["id"].to_pylist()
+    tables["trials"] = _with(found["trials"], np.arange(len(idents)), [label[homes[i]] for i in idents])
+    return Labelled(tables, {i: label[on] for i, on in homes.items()}, {text: on for on, text in label.items()})
+
+
+def spoken(found: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """Tables of trials as read, with the whole text as `dataset` of scores and queries, of whatever schema they are."""
+    idents = found["trials"]["id"].to_pylist()
+    _, reads = _reads(found, {ident: {} for ident in idents})
+    return {**found, **{n: _with(found[n], read.codes, [on.text for on in read.each]) for n, read in reads.items()}}
+
+
+def _reads(
+    found: Mapping[str, pa.Table], declared: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, Written], dict[str, _Read]]:
+    """What trials are measured on as it is written, by id; and of scores and queries what their rows were."""
     idents = found["trials"]["id"].to_pylist()
     specs = dict(zip(idents, found["trials"]["spec"].to_pylist(), strict=True))
     written = {ident: _written(trial.get("trial")) or _own(specs, ident) for ident, trial in declared.items()}
     # Scores are few: they tell whose queries have to be looked at row by row.
     scores = _read(found["scores"], KEYS["scores"], written, specs)
     queries = _read(found["queries"], KEYS["queries"], written, specs, scores.doubled if len(scores.codes) else None)
-    homes = {
-        ident: MeasuredOn.of(some[0]) if some else MeasuredOn.parse(str(declared[ident]["dataset"]))
-        for ident, some in written.items()
-    }
-    every = {MeasuredOn.of(of) for some in written.values() for of in some}
-    label = told(sorted({*homes.values(), *every, *scores.each, *queries.each}, key=lambda on: on.text))
-    tables = dict(found)
-    for name, read in (("scores", scores), ("queries", queries)):
-        tables[name] = _with(found[name], read.codes, [label[on] for on in read.each])
-    tables["trials"] = _with(found["trials"], np.arange(len(idents)), [label[homes[i]] for i in idents])
-    return Labelled(tables, {i: label[on] for i, on in homes.items()}, {text: on for on, text in label.items()})
+    return written, {"scores": scores, "queries": queries}
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,7 @@ def _read(
         here = written[ident]
         if (ident, name) in several:
             own = _own(specs, ident)
+            own = [*own, *here[len(own) :]]  # what was measured later is told alike by both
             own = own if [of["dataset"] for of in own] == [of["dataset"] for of in here] else here
             order = [at for pair in some for at in _order(parsed[pair % len(texts)], pair, int(most[pair]), own)]
         else:

@@ -186,8 +186,10 @@ class Store:
         return Results(study=declaration, missing=absent, measured_on=of.measured_on, **frames)
 
     def measured(self, ids: Iterable[str], tables: Sequence[str] = ("trials", "scores")) -> dict[str, pd.DataFrame]:
-        """Tables of those of `ids` that are committed and undamaged, whatever study they belong to."""
-        found = rescored.tables(reading.read(self.files, sorted(self.done(ids)), tables)[0])
+        """Tables of those of `ids` that are committed and undamaged, whatever study they belong to; `dataset` of scores
+        and queries is the text of a `MeasuredOn`."""
+        found = reading.read(self.files, sorted(self.done(ids)), sorted({*tables, "trials"}))[0]
+        found = rescored.tables(sets.spoken(found))
         return {name: schema.frame(found[name]) for name in tables}
 
     def damaged(self, ids: Iterable[str]) -> dict[str, str]:

@@ -137,6 +137,23 @@ def said(words: list[str], capsys) -> str:
     return capsys.readouterr().out
 
 
+def test_what_was_measured_later_stands_behind_what_the_trial_measured():
+    """As `later.declared` tells it: also the bare data set of a trial that has it with options, in any spelling."""
+    home, bare = {"dataset": "a", "options": {"size": "tiny"}}, {"dataset": "a", "options": {}}
+    for old, spelled in itertools.product(
+        (set(), {"01"}), (home, {"dataset": "a", "options": {"size": "tiny", "x": 0}})
+    ):
+        found = tables({"01": {"dataset": spelled, "evaluate_on": []}}, old)
+        more = [{**r, "dataset": "a", "value": 1.0} for r in found["scores"].to_pylist() if r["split"] == "test"]
+        if old:  # only a trial of today has the bare text of a data set beside what it was trained on
+            more = [{**r, "dataset": 'a {"size": "demo"}'} for r in more]
+        found["scores"] = pa.concat_tables([found["scores"], schema.build("scores", more)])
+        further = {"dataset": "a", "options": {"size": "demo"}} if old else bare
+        read = sets.labelled(found, {"01": declared("01", {"dataset": home, "evaluate_on": [further]})})
+        got = {r["dataset"]: r["value"] for r in read.tables["scores"].to_pylist() if r["split"] == "test"}
+        assert got == {"a (size tiny)": score_of("01", MeasuredOn.of(spelled)), "a (size demo)" if old else "a": 1.0}
+
+
 @pytest.mark.parametrize("old", [True, False])
 def test_a_store_gives_labels_whole_packed_and_in_part(tmp_path, old, capsys):
     home, other = ({"dataset": "a", "options": {"size": size}} for size in ("tiny", "demo"))
@@ -156,6 +173,10 @@ def test_a_store_gives_labels_whole_packed_and_in_part(tmp_path, old, capsys):
         frames = (json.loads(f.to_json(orient="records")) for f in (found.scores, found.queries))
         check(*frames, homes, found.measured_on, trials)
         assert store.read("one", ("trials",)).trials["dataset"].tolist() == list(homes.values())
+        plain = store.measured(trials, ("scores", "queries"))
+        for name, frame in plain.items():
+            labels = getattr(found, name)["dataset"]
+            assert frame["dataset"].tolist() == [found.measured_on[label].text for label in labels], name
         (missing,) = json.loads(said(["status", "one", "--json", "--store", str(store.root)], capsys))["missing"]
         assert missing["dataset"] == "a (size tiny)"
         assert "a (size tiny)" in said(["status", "one", "--store", str(store.root)], capsys)
@@ -180,3 +201,23 @@ def test_stores_that_write_one_data_set_with_other_words_measured_the_same(tmp_p
     one = stored("one", None)
     assert one.take(stored("other", 0), "0001") == "same"
     assert one.take(stored("swapped", None, swapped=True), "0001") == "conflict"
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_ranks_of_two_data_sets_are_scored_each(tmp_path, old):
+    home, other = ({"dataset": "a", "options": {"size": size}} for size in ("tiny", "demo"))
+    trial = {"dataset": home, "evaluate_on": [other]}
+    ranks = {"tiny": [[1], [2], [3], [9]], "demo": [[1], [1], [1], [9]]}
+    scores, queries = [], []
+    for text, on in looked_at(trial, old):
+        place = {"dataset": text, "split": "test", "direction": "t2i"}
+        sizes = {"queries": 4, "gallery": 10, "unmatched": 0}
+        scores.append({**place, "choice": "selected", "metric": "R1", "value": -1.0, **sizes})
+        rows = enumerate(ranks[on.given["size"]])
+        queries += [{**place, "query": q, "person": q, "positives": 1, "ranks": found} for q, found in rows]
+    store = Store(tmp_path / "store")
+    store.commit(Record(rows_of("0001", trial, old)[0], scores, (), queries))
+    store.declare("one", {}, [declared("0001", trial)])
+    found = store.read("one")
+    r1 = found.scores[found.scores["metric"] == "R1"]
+    assert dict(zip(r1["dataset"], r1["value"], strict=True)) == {"a (size tiny)": 25.0, "a (size demo)": 75.0}
