@@ -243,7 +243,7 @@ SAID = [
     ("budget", "reports/cells.py", "    found = [c for c in found if c.val]", "    found = [c for c in found if not c.val]"),
     ("cost", COST, "if len(hardware) > 1 else", "if len(hardware) > 2 else"),
     ("saturation", "reports/tables/saturation.py", "at most {within:g} points", "at most {2 * within:g} points"),
-    ("data_fraction", "reports/tables/data_fraction.py", '{c.mean:.2f}" for d', '{c.mean:.1f}" for d'),
+    ("data_fraction", "reports/tables/data_fraction.py", '{c.mean:.2f}" for at', '{c.mean:.1f}" for at'),
 ]  # fmt: skip
 PLANTED += [("printed number", f"{CELLS}[{table}]", file, old, new) for table, file, old, new in PRINTED]
 PLANTED += [("printed number", f"{NOTES}[{table}]", file, old, new) for table, file, old, new in SAID]
