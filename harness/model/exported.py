@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.errors import EnvironmentFault
 from harness.model import weight_files
+from harness.model.source import from_json
 from harness.model.trained import Trained
 
 ABOUT, METHOD, MERGED = "upbench.json", "method.safetensors", "merged.safetensors"
@@ -37,8 +38,10 @@ def about(folder: Path | None) -> dict[str, Any] | None:
 def _about(path: Path, changed: int) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+        if "backbone" in found:
+            from_json(found["backbone"])
         return {**found, "method": str(found["method"]), "options": dict(found["options"])}
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         said = " ".join(str(error).split())
         raise EnvironmentFault(f"cannot read {path}: {said}", "backbone.name", "a folder as it was exported") from error
 

@@ -106,9 +106,18 @@ def test_the_command_says_what_a_folder_is(merge, trained, tmp_path, capsys):
     assert told["used"] == plain + told["method"]["parameters"] - merge * folded
 
 
-def test_a_damaged_folder_is_one_line(trained, tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"method": "lora"',
+        '{"method": "lora"}',
+        "[]",
+        '{"method": "lora", "options": {}, "backbone": {"nome": "tiny"}}',
+    ],
+)
+def test_a_damaged_folder_is_one_line(text, trained, tmp_path):
     export(trained("lora"), tmp_path / "out", "upbench")
-    (tmp_path / "out" / "upbench.json").write_text('{"method": "lora"')
+    (tmp_path / "out" / "upbench.json").write_text(text)
     with pytest.raises(
         EnvironmentFault, match=r"cannot read .*upbench\.json: .*; expected a folder as it was exported"
     ):
