@@ -16,13 +16,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from harness.adaptation import carried
-from harness.adaptation.method import trainable
+from harness.adaptation.method import make, trainable
+from harness.adaptation.probe import BASE, LARGE, on_meta, sizes_of
 from harness.cli import main
 from harness.errors import UserError
-from harness.model import weight_files
+from harness.model import trained, weight_files
 from harness.model.weights import Source
 from harness.trial import spec
 from harness.trial.resolve import resolve
+from methods import up_person
+from tests.methods import test_oracle
 
 ORACLE = Path(__file__).parents[2] / "fixtures" / "oracle"
 CONFIG = {
@@ -153,6 +156,39 @@ def test_what_differs_between_towers_is_read_apart(given, sizes, tmp_path):
     assert len(trainable(carried.load(Source(sizes, str(tmp_path / "best.pth"))))) == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 7_419_816),
+        ({"length": 14}, 7_542_696),
+        ({"rank": 16, "length": 2}, 6_191_016),
+        ({"depth": 7}, None),
+        ({"depth": (-3)}, None),
+        ({"depth": (0, 5)}, None),
+        ({"towers": "text"}, 2_496_084),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("sizes", [BASE, LARGE], ids=["ViT-B/16", "ViT-L/14"])
+def test_the_published_sizes_are_read_off_the_shapes(sizes, options, count):
+    """Of the settings of the papers, and of others, by shapes alone."""
+    method = up_person.Method(**options)
+    backbone = on_meta(method, sizes_of(sizes))
+    names = {name: test_oracle.theirs(name) for name in trainable(backbone)}
+    state = {names[name]: value for name, value in trainable(backbone).items()}
+    for tower, start in ((backbone.image, "visual."), (backbone.text, "")):
+        bias = f"base_model.{start}transformer.resblocks.{len(tower.blocks) - 1}.ln_1.bias"
+        state[bias] = tower.block(-1).ln1.bias
+    found, taken = trained.up_person(state)
+    assert taken == set(names.values()) and found.parameters == method.parameters(sizes_of(sizes))
+    assert count in (None, found.parameters) or sizes == LARGE
+    assert set(found.state) == set(names), "by our names, each once"
+    if method.towers == "both":
+        assert found.method == "up_person" and make(up_person, found.options) == method
+    else:
+        assert [next(iter(part.values()))["towers"] for part in found.options["parts"]] == ["text"] * 3
+
+
 def test_what_no_method_has_is_refused(given, sizes, tmp_path):
     state = released(given)
     for name, value in (("A.0", torch.zeros(3, 128)), ("B.0", torch.zeros(128, 3))):
@@ -193,9 +229,9 @@ def test_a_trained_model_is_measured_as_it_is_and_nothing_is_trained_on_it(given
     towers = sum(
         value.numel() for name, value in state.items() if name.startswith("base_model.") and "adapter" not in name
     )
-    trained = weight_files.form(tmp_path / "best.pth").method.parameters
+    own = weight_files.form(tmp_path / "best.pth").method.parameters
     assert (found.trained, found.total) == (0, sum(v.numel() for v in state.values())) and towers < found.total
-    assert trained == sum(v.numel() for n, v in state.items() if "_learner" in n or "adapter" in n or "scale_" in n)
+    assert own == sum(v.numel() for n, v in state.items() if "_learner" in n or "adapter" in n or "scale_" in n)
     with pytest.raises(
         UserError, match=r"backbone: .*best\.pth carries a trained up_person, and lora would be trained on"
     ):
