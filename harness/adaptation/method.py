@@ -21,9 +21,10 @@ from pydantic import ConfigDict, ValidationError
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
-from harness.errors import UserError, nearest
+from harness.errors import UserError, brief, nearest
 from harness.model.clip import Backbone, Block, Shape, Tower, TowerShape
 
+FAULTS = 10  # that are told of a method's options
 Towers = Literal["both", "image", "text"]
 Depth = int | tuple[int, ...] | None  # first n blocks, last -n blocks, a list of block indices, or all
 
@@ -75,13 +76,13 @@ def make(module: ModuleType, given: Mapping[str, Any] | None = None, where: str 
     except ValidationError as error:
         known = [field.name for field in fields(kind)]
         faults = []
-        for fault in error.errors():
+        for fault in error.errors()[:FAULTS]:
             key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith(("function-", "tuple[")))
             if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
                 near = nearest(key, known)
-                faults.append(f"unknown option '{key}'" + (f" (did you mean {near}?)" if near else ""))
+                faults.append(f"unknown option '{brief(key)}'" + (f" (did you mean {near}?)" if near else ""))
             else:
-                faults.append(f"{key}: {fault['msg'].lower()}, got {fault['input']!r}")
+                faults.append(f"{key}: {fault['msg'].lower()}, got {brief(repr(fault['input']))}")
         name = Path(module.__file__ or module.__name__).stem
         raise UserError(
             f"method {name}: " + "; ".join(dict.fromkeys(faults)), where, f"options {', '.join(known)}"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import torch
+
 from harness import registry
-from harness.adaptation.method import Method, limits_of, make, sizes
+from harness.adaptation.method import Method, limits_of, make, sizes, trainable
 from harness.errors import UserError
-from harness.model.clip import Shape
+from harness.model.clip import Backbone, Shape
 from harness.model.weights import Source, shape
-from harness.training.recipe import Recipe
+from harness.training.optimizer import groups
+from harness.training.recipe import HEADS, Recipe
 from harness.trial import splits
 from harness.trial.spec import Trial
 
@@ -21,6 +24,7 @@ def faults(trial: Trial, data: str | Path) -> list[str]:
     on = shape(Source(**dict(trial.backbone)))
     found = list(_method(method, on, bool(trial.budget)))
     if not found and method.parameters(on):
+        found += _factors(trial.recipe, method, on)
         found += _data(trial.recipe, splits.splits(trial.dataset.model_dump(), data)["train"], trial.dataset.dataset)
     return found
 
@@ -37,6 +41,20 @@ def _method(method: Method, on: Shape, budget: bool) -> Iterator[str]:
     for name, limit in limits.items():
         if not budget and name in given and given[name] is not None and given[name] > limit:
             yield f"{name} {given[name]} is above {limit}, the most on this backbone"
+
+
+def _factors(recipe: Recipe, method: Method, on: Shape) -> Iterator[str]:
+    """Factors on the learning rate that no trained parameter has; those of heads depend on the losses."""
+    own = {key: factor for key, factor in recipe.lr_factors.items() if not any(head in key for head in HEADS)}
+    if not own:
+        return
+    with torch.device("meta"):
+        backbone = Backbone(on).requires_grad_(False)
+        method.attach(backbone)
+    try:
+        groups(trainable(backbone), recipe.model_copy(update={"lr_factors": own}))
+    except UserError as error:
+        yield str(error)
 
 
 def _data(recipe: Recipe, train, name: str) -> Iterator[str]:

@@ -6,12 +6,16 @@ import os
 import sys
 import time
 
-from tests.campaigns import crash, flips, forty, full, hammer, identities, kills, kinds, overhead, rayparts, sizes
+from tests.campaigns import crash, flips, forty, full, fuzz, hammer, identities, kills, kinds, overhead, rayparts, sizes
 from tests.campaigns.toy import scratch
 
 WORKERS = int(os.environ.get("WORKERS", "0")) or None  # as many as there are cores
 
 CAMPAIGNS = {
+    "fuzz": (
+        "a study with things in it changed at random is planned",
+        lambda f: fuzz.campaign(f, workers=WORKERS),
+    ),
     "crash": (
         "an operation on files fails or the process is killed there",
         lambda f: crash.campaign(f, workers=WORKERS),

@@ -68,6 +68,8 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("value", VALUES, SPLITS, 'SEED if key.endswith("seed") else ...', "..."),
     ("value", VALUES, SPLITS, 'if key == "fraction" and value is not None:', "if False:"),
     ("value", VALUES, FAULTS, "            Setting(**{first: value})\n", "            Setting()\n"),
+    ("value", "tests/faults/test_input.py::test_what_does_not_fit_is_refused_with_both_numbers", "harness/trial/limits.py", "        found += _factors(trial.recipe, method, on)\n", ""),
+    ("value", "tests/harness/adaptation/test_method.py::test_many_faults_are_told_shortly", "harness/adaptation/method.py", "error.errors()[:FAULTS]", "error.errors()"),
     # How many
     ("many", ALLOWED, READING, "() if many else extent.of_extent(study)", "()"),
     ("many", MANY, READING, "extent.of_lists(study), ", ""),

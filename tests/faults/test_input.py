@@ -69,6 +69,11 @@ def test_a_wrong_type_names_key_line_and_what_was_read(call, study, old, new, wo
     [
         ("[bitfit]", "[{lora: {rank: 500}}]", r"lora: rank 500 is above 96"),
         ("[bitfit]", "[{coop: {length: 80}}]", r"coop: length 80 is above 38"),
+        (
+            "batch: 32",
+            "batch: 32, lr_factors: {adaptr: 5.0}",
+            r"bitfit: recipe.lr_factors: no trained p.* 'adaptr'",
+        ),
         ("[bitfit]", "[{lora: {depth: 50}}]", r"lora: depth 50 names blocks beyond the tower's 4"),
         ("batch: 32", "batch: 30, sampler: identity", r"batch 30 is no multiple of instances 4"),
         (

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from harness import registry
 from harness.adaptation.method import (
     Method,
     defaults,
@@ -152,3 +153,9 @@ def test_extra_loss_is_the_sum_over_modules():
 
     assert extra_loss(nn.Sequential(nn.Linear(1, 1), Extra(None))) is None
     assert float(extra_loss(nn.Sequential(Extra(1.5), Extra(None), nn.Sequential(Extra(2.0))))) == 3.5
+
+
+def test_many_faults_are_told_shortly():
+    with pytest.raises(UserError) as caught:
+        make(registry.find("methods", "union"), {"parts": [1] * 3000, "x" * 3000: "y" * 3000})
+    assert len(str(caught.value)) < 2000
