@@ -53,7 +53,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("critical_difference", f"{S}/ranks.py", "stats.rankdata(-scores, axis=1)", "stats.rankdata(scores, axis=1)"),
     ("critical_difference", f"{S}/ranks.py", "methods, np.inf) / np.sqrt(2)", "methods, np.inf)"),
     ("critical_difference", f"{S}/ranks.py", "(6 * tasks)", "(6 * methods)"),
-    ("critical_difference", f"{S}/ranks.py", "values[end] - values[start] < gap:", "values[end] - values[start] < gap / 2:"),
+    ("critical_difference", f"{S}/ranks.py", "values[end] - values[start] < gap:", "values[end] - values[start] < 2 * gap:"),
     ("critical_difference", f"{F}/critical_difference.py", 'words = f"{series[key]} {mean:.2f}"', 'words = f"{series[made.names[-1 - i]]} {mean:.2f}"'),
     ("critical_difference", f"{F}/critical_difference.py", "at[group[-1]] + 0.04]", "at[group[0]] + 0.04]"),
     ("critical_difference", f"{F}/critical_difference.py", "setdefault((c.dataset, c.budget, seed), {})", "setdefault((c.dataset, c.budget), {})"),
