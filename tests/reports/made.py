@@ -126,9 +126,11 @@ def otherwise(results: Results) -> Results:
     scores["value"] = np.where(zero, merged["lowest"] - 0.4, merged["value"])
     seen = results.history[~results.history["id"].isin(trials["id"][trials["method"] == "adapter"])]
     kept = dataclasses.replace(results, trials=trials, scores=scores, history=seen.reset_index(drop=True))
-    few = trials["method"].isin(["prefix"]) & (trials["dataset"] != "synth_rstp")
-    point = lora & (trials["dataset"] == "synth_cuhk") & trials["dataset_options"].str.contains("0.1", regex=False)
-    part = trials["method"].isin(["l_adapter"]) & (trials["dataset"] == "synth_icfg")
+    options = trials["dataset_options"].str
+    few = (trials["method"] == "prefix") & (trials["dataset"] != "synth_rstp")
+    few &= (trials["dataset"] != "synth_icfg") | ~options.contains("1.0", regex=False)
+    point = lora & (trials["dataset"] == "synth_cuhk") & options.contains("0.1", regex=False)
+    part = (trials["method"] == "l_adapter") & (trials["dataset"] == "synth_icfg")
     return without(kept, trials["id"][few | point | part].tolist())
 
 
