@@ -22,6 +22,7 @@ from harness.errors import UserError, brief, nearest
 PACKAGES = {
     "methods": "methods",
     "datasets": "harness.datasets",
+    "shifts": "harness.shifts",
     "losses": "harness.training.losses",
     "recipes": "harness.training.recipes",
     "metrics": "harness.evaluation.metrics",

@@ -20,6 +20,7 @@ from harness.labels import bare
 from reports.cells import Cell, cells, leading, places
 from reports.drawing import artists, palette, style
 from reports.drawing.shades import SHADES, ink
+from reports.robustness.shifts import domains
 from reports.untrained import named, untrained
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def applies(results: Results) -> bool:
     """Whether anything was measured on a dataset it was not trained on."""
-    return bool(shown(cells(results)))
+    return bool(shown(domains(results, cells(results))))
 
 
 def shown(found: list[Cell]) -> dict[str, list[Cell]]:
@@ -49,7 +50,7 @@ def shown(found: list[Cell]) -> dict[str, list[Cell]]:
 def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
     """Heat maps with the numbers in them; a cell without a score says so."""
     with style.use(preset) as p:
-        found, more = leading(cells(results, metric), 8)
+        found, more = leading(domains(results, cells(results, metric)), 8)
         picked, where = shown(found), places(found)
         homes = [w for w in where if any(c.dataset == w for some in picked.values() for c in some)]
         scale, most = p.size / 8, 2 if p.columns == 1 else 4

@@ -17,6 +17,7 @@ from reports.statistics.paired import (
 )
 from reports.statistics.power import detectable, power, seeds_needed
 from reports.statistics.ranks import Ranking, critical_difference, rank
+from reports.statistics.robustness import Sample, apart, drop, mean_of, sample, share
 from reports.statistics.saturation import Law, saturation
 
 __all__ = [
@@ -26,12 +27,16 @@ __all__ = [
     "McNemar",
     "Optimism",
     "Ranking",
+    "Sample",
+    "apart",
     "by_seed",
     "critical_difference",
     "detectable",
     "difference",
+    "drop",
     "holm",
     "mcnemar",
+    "mean_of",
     "optimism",
     "over_both",
     "over_identities",
@@ -39,7 +44,9 @@ __all__ = [
     "paired_bootstrap",
     "power",
     "rank",
+    "sample",
     "saturation",
     "seeds_needed",
+    "share",
     "wilcoxon",
 ]

@@ -93,11 +93,18 @@ def both_parts(values: np.ndarray, person: np.ndarray, draws: int, seed: int) ->
     _finite(values.ravel())
     sums, sizes = by_person(values.mean(axis=0), person)
     by_query = float(_resampled(sums, sizes, draws, seed).var(ddof=1))
-    scores = values.mean(axis=1)
+    return float(values.mean()), *added(by_query, len(sizes), values.mean(axis=1)), len(values)
+
+
+def added(by_query: float, people: int, scores: np.ndarray) -> tuple[float, float]:
+    """Variance of the mean of `scores` [seeds] for other seeds and identities, and its degrees of freedom.
+
+    `by_query` is its variance for other identities, of which there are `people`; see `over_both`.
+    """
     by_seed = float(scores.var(ddof=1) / len(scores)) if len(scores) > 1 else 0.0
     total = by_query + by_seed
-    spread = by_query**2 / max(len(sizes) - 1, 1) + by_seed**2 / max(len(scores) - 1, 1)
-    return float(values.mean()), total, total**2 / spread if spread else 1.0, len(scores)
+    spread = by_query**2 / max(people - 1, 1) + by_seed**2 / max(len(scores) - 1, 1)
+    return total, total**2 / spread if spread else 1.0
 
 
 def student(share: float, df: float) -> float:

@@ -42,7 +42,7 @@ def difference(
         raise ValueError(f"not paired: {a.shape} and {b.shape}")
     mean, variance, df, n = both_parts(a - b, person, draws, seed)
     half = float(student((1 + level) / 2, df) * np.sqrt(variance)) if variance else 0.0
-    return Difference(Interval(mean, mean - half, mean + half, n), _p(mean, variance, df))
+    return Difference(Interval(mean, mean - half, mean + half, n), two_sided(mean, variance, df))
 
 
 def by_seed(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> Difference:
@@ -54,10 +54,11 @@ def by_seed(a: np.ndarray, b: np.ndarray, level: float = 0.95) -> Difference:
     interval = over_seeds(gap, level)
     if interval.low is None:
         return Difference(interval, 1.0)
-    return Difference(interval, _p(interval.mean, float(gap.var(ddof=1)) / len(gap), len(gap) - 1))
+    return Difference(interval, two_sided(interval.mean, float(gap.var(ddof=1)) / len(gap), len(gap) - 1))
 
 
-def _p(mean: float, variance: float, df: float) -> float:
+def two_sided(mean: float, variance: float, df: float) -> float:
+    """p of no difference, from Student's t of a mean with its variance."""
     if variance == 0:
         return 1.0 if mean == 0 else 0.0
     return float(2 * special.stdtr(df, -abs(mean) / np.sqrt(variance)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reports.cells import cells, places, protocol
 from reports.drawing import palette
 from reports.figures.cross_dataset import overlaps, shown
+from reports.robustness.shifts import domains
 from reports.table import Column, Entry, Table, Value
 from reports.untrained import untrained
 
@@ -18,12 +19,12 @@ METRICS = ("R1", "mAP")
 
 def applies(results: Results) -> bool:
     """Whether anything was measured on a dataset it was not trained on."""
-    return bool(shown(cells(results)))
+    return bool(shown(domains(results, cells(results))))
 
 
 def draw(results: Results) -> Table:
     """One row without training, then one per method and dataset trained on; columns are the datasets measured on."""
-    measured = {m: cells(results, m) for m in METRICS}
+    measured = {m: domains(results, cells(results, m)) for m in METRICS}
     by_metric = {m: shown(found) for m, found in measured.items()}
     every = [c for some in by_metric["R1"].values() for c in some]
     where = places(every)

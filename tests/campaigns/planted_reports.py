@@ -61,7 +61,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "kind 8",
         f"{CELLS}[pairwise]",
         "reports/statistics/intervals.py",
-        "by_query**2 / max(len(sizes) - 1, 1)",
+        "by_query**2 / max(people - 1, 1)",
         "by_query**2",
     ),
     (
