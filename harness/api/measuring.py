@@ -167,8 +167,10 @@ def _missing(results: Store, asked: list[dict], data: str, warn: Callable) -> li
     of = {one["id"]: one for one in asked}
     wrong = results.damaged(of)
     before = results.measured(of, ("trials",))["trials"]
-    for ident, data_hash in zip(before["id"], before["data_hash"], strict=True):
-        if data_hash != splits.identity(of[ident]["measures"]["dataset"], data):
+    for ident, status, data_hash in before[["id", "status", "data_hash"]].itertuples(index=False, name=None):
+        if status != "ok":
+            wrong[ident] = f"it was {status}"
+        elif data_hash != splits.identity(of[ident]["measures"]["dataset"], data):
             wrong[ident] = "the data have changed since"
     for ident, why in wrong.items():
         warn(f"{of[ident]['trial']['label']} is measured again: {why}")
@@ -209,13 +211,16 @@ def _execute(todo, study, results, data, executor, workers, address, progress, t
     finally:
         if session:
             session.close()
+    failed = [ident for ident, status in outcome.finished.items() if status == "failed"]
+    rows = results.measured(failed, ("trials",))["trials"]
+    lost = {**outcome.lost, **dict(zip(rows["id"], rows["reason"], strict=True))}  # both are tried again
     wall = time.perf_counter() - began
     record = {
         "wall_seconds": wall,
         "busy_seconds": outcome.busy,
         "workers": side,
-        "statuses": dict(Counter(outcome.finished.values())),
-        "lost": outcome.lost,
+        "statuses": dict(Counter(status for ident, status in outcome.finished.items() if ident not in lost)),
+        "lost": lost,
         "stopped": outcome.stopped,
         "reason": outcome.reason,
     }

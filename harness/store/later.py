@@ -72,8 +72,9 @@ def read(files: Any, trials: Iterable[str], tables: Sequence[str]) -> tuple[Tabl
         return *reading.read(files, trials, tables), {}
     found, missing = reading.read(files, behind(files, trials), sorted({*tables, "trials"}))
     further: Further = {}
-    for ident, spec in zip(found["trials"]["id"].to_pylist(), found["trials"]["spec"].to_pylist(), strict=True):
-        if ident in homes:
+    columns = (found["trials"][name].to_pylist() for name in ("id", "status", "spec"))
+    for ident, status, spec in zip(*columns, strict=True):
+        if ident in homes and status == "ok":
             further.setdefault(homes[ident], []).append(json.loads(spec)["dataset"])
     if "trials" not in tables:
         found["trials"] = found["trials"].slice(0, 0)

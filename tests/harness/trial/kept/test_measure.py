@@ -79,17 +79,19 @@ def test_only_what_is_missing_is_measured_and_reports_have_it(copy):
     assert (home.measured, home.already) == (0, len(NAMES)), "what a trial measured itself"
 
 
-def test_one_that_cannot_be_measured_is_told_and_tried_again(copy, monkeypatch):
+@pytest.mark.parametrize("fault", [UserError("no luck"), ZeroDivisionError("no luck")])
+def test_one_that_cannot_be_measured_is_told_and_tried_again(copy, monkeypatch, fault):
     real, bad = measure.columns.scores, copy.trials["chosen"].id
 
     def scores(record, *given):
         if record.trial["spec"]["trial"] == bad:
-            raise UserError("no luck")
+            raise fault
         real(record, *given)
 
     monkeypatch.setattr(measure.columns, "scores", scores)
     with pytest.raises(RunFailed, match=r"1 trials were lost.*no luck.*runs the others again"):
         copy.evaluate()
+    assert set(copy.store.read("s").scores["dataset"]) == {"synth_cuhk", "synth_rstp"}
     monkeypatch.setattr(measure.columns, "scores", real)
     again = copy.evaluate()
     assert (again.measured, again.already) == (1, len(NAMES) - 1)
