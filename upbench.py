@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from harness.adaptation.starts import Sized as Sized
     from harness.adaptation.starts import Uniform as Uniform
     from harness.api.exporting import export as export
+    from harness.api.measuring import Evaluated as Evaluated
+    from harness.api.measuring import evaluate as evaluate
     from harness.api.planning import Plan as Plan
     from harness.api.planning import plan as plan
     from harness.api.reading import report as report
@@ -78,6 +80,8 @@ OFFERED: dict[str, str] = {
     "run": "harness.api.running",
     # to use models
     "export": "harness.api.exporting",
+    "Evaluated": "harness.api.measuring",
+    "evaluate": "harness.api.measuring",
     "Index": "harness.retrieval.index",
     "Model": "harness.retrieval.model",
     "index": "harness.api.searching",

@@ -59,6 +59,7 @@ def test_one_file_of_each_kind_is_found_and_used(copy):
     assert "'MRR'" in out and '"losses": ["sdm", "cosine_gap"]' in out and "'mine'" in out
     assert re.search(r"^gain.*trained on mine, trial \w+ \(96, 32\) 96$", out, flags=re.MULTILINE), out
     assert re.search(r"^2 +3 +\S+\.jpg +-?0\.\d+$", out, flags=re.MULTILINE), "the third image found"
+    assert re.search(r"^measured later: [1-9]\d* \[\]$", out, flags=re.MULTILINE), out
     assert "figures/spread.pdf" in out and "tables/best.tex" in out and "index.html" in out
 
 

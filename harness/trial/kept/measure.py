@@ -149,6 +149,6 @@ def asked(row: Mapping[str, Any], trial: Mapping[str, Any], dataset: Mapping[str
         "id": later.name(row["id"], on),
         "status": "ready",
         "trained": 0,  # nothing is
-        "trial": {**trial, "label": f"{row['label']} on {on}"},
+        "trial": {**trial, "label": f"{row['label']} on {dataset['dataset']}"},
         "measures": {"trial": row["id"], "dataset": dict(dataset), "measured_on": on},
     }
