@@ -142,10 +142,11 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "later",
         P + "test_damage_and_other_data_are_measured_again",
         API,
-        "        if data_hash != splits",
-        "        if not splits",
+        "        elif data_hash != splits",
+        "        elif not splits",
     ),
     ("later", P + "test_damage_and_other_data_are_measured_again", API, "wrong = results.damaged(of)", "wrong = {}"),
+    ("later", P + "test_one_that_cannot_be_measured_is_told_and_tried_again", API, 'if status != "ok":', "if False:"),
     (
         "later",
         P + "test_other_code_must_give_what_was_committed",
