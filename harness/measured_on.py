@@ -16,7 +16,7 @@ from typing import Any
 from harness.labels import labels
 
 PLACE = ("root", "check_files")  # where the files lie, and whether they are looked for
-TRAIN = ("fraction", "identities", "subset_seed", "noise")  # val and test stay as they are
+TRAIN = ("fraction", "identities", "subset_seed", "noise", "noise_seed", "noise_index")  # val and test stay as they are
 
 
 @dataclass(frozen=True)

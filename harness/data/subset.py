@@ -6,16 +6,13 @@ Only train is cut; what is chosen by and measured on stays whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from harness.data.split import Split
 from harness.errors import UserError
 
-OPTIONS = ("fraction", "identities", "subset_seed")  # that cut train; val and test stay whole
 CAPTIONS, IDENTITIES = range(2)  # one stream of random numbers for each
 
 
@@ -82,14 +79,6 @@ def keep(split: Split, captions: np.ndarray) -> Split:
         captions=tuple(split.captions[c] for c in np.flatnonzero(captions)),
         caption_image=image[split.caption_image[captions]].astype(np.int64),
         persons=tuple(split.persons[p] for p in np.flatnonzero(persons)),
-    )
-
-
-def taken(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of a data set as those of its loader and those of `subset`."""
-    return (
-        {k: v for k, v in options.items() if k not in OPTIONS},
-        {k: v for k, v in options.items() if k in OPTIONS},
     )
 
 

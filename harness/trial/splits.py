@@ -24,7 +24,8 @@ from harness.data.fingerprint import fingerprint
 from harness.data.maps import write
 from harness.data.pipeline.pack import pack
 from harness.data.split import Split
-from harness.data.subset import OPTIONS, share, subset, taken
+from harness.data.subset import share
+from harness.data.train import HINTS, OPTIONS, changed, taken
 from harness.errors import DataError, UserError, brief, nearest
 from harness.measured_on import MeasuredOn
 from harness.model.tokenizer import Tokenizer, tokenizer
@@ -53,7 +54,7 @@ class Part:
 
 def splits(dataset: Mapping, data: str | Path) -> dict[str, Split]:
     """The splits of `{dataset: name, options: {...}}`; `root` among the options names the data set's folder, and
-    `fraction`, `identities` and `subset_seed` cut its train (`harness.data.subset`)."""
+    those of `harness.data.train` cut its train and give captions of it to wrong images."""
     return _splits(json.dumps(dataset, sort_keys=True), str(data))
 
 
@@ -65,13 +66,13 @@ def _splits(dataset: str, data: str) -> dict[str, Split]:
     options, cut = taken(given["options"])
     root = Path(options.pop("root", None) or Path(data) / module.FOLDER)
     splits = module.load(root, **options)
-    return {**splits, "train": subset(splits["train"], **cut)} if cut else splits
+    return {**splits, "train": changed(splits["train"], cut)} if cut else splits
 
 
 def check(name: str, given: Mapping[str, object]) -> None:
     """Raise DataError for an option that a data set has not, or whose value has another type than its loader says."""
     load = registry.find("datasets", name).load
-    hints = {**get_type_hints(load), **get_type_hints(subset), "root": str}
+    hints = {**get_type_hints(load), **HINTS, "root": str}
     known = [*list(inspect.signature(load).parameters)[1:], "root", *OPTIONS]
     for key, value in given.items():
         if key not in known:
@@ -80,7 +81,7 @@ def check(name: str, given: Mapping[str, object]) -> None:
         kind: Any = hints.get(key, object)
         try:
             create_model("Option", __config__=STRICT, value=(kind, SEED if key.endswith("seed") else ...))(value=value)
-            if key == "fraction" and value is not None:
+            if key in ("fraction", "noise") and value:
                 share(value)
         except ValidationError as error:
             problem, got = error.errors()[0]["msg"], f"{brief(repr(value))} ({type(value).__name__})"

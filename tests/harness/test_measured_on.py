@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from harness.data.subset import OPTIONS
+from harness.data.train import OPTIONS
 from harness.measured_on import PLACE, TRAIN, MeasuredOn, of_trial, told
 
 

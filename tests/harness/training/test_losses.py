@@ -11,7 +11,7 @@ import torch
 from harness import registry
 from harness.errors import UserError
 from harness.training import objective
-from harness.training.losses import mlm, sdm, triplet
+from harness.training.losses import mlm, sdm, tal, triplet
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/oracle"
 ARRAYS = {k: torch.from_numpy(v) for k, v in np.load(FIXTURES / "losses_rank_io.npz").items()}
@@ -92,7 +92,67 @@ def test_triplet_without_negatives_is_zero_with_finite_gradients():
     assert value.item() == 0 and torch.isfinite(image.grad).all()
 
 
-@pytest.mark.parametrize("name", ["sdm", "itc", "cmpm", "triplet"])
+def test_tal_by_hand():
+    """Two persons of one pair each: S = [[0.6, 0.8], [0, 1]], and for one positive alpha is 1."""
+    image, text = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[0.6, 0.8], [0.0, 1.0]])
+    s = (image @ text.T).tolist()
+    assert s == [pytest.approx([0.6, 0.0]), pytest.approx([0.8, 1.0])]
+    # Of one negative the soft maximum is that negative: image 0: [0.5 - 0.6 + 0]+ = 0, image 1: 0.5 - 1 + 0.8 = 0.3,
+    # text 0: 0.5 - 0.6 + 0.8 = 0.7, text 1: [0.5 - 1 + 0]+ = 0.
+    value = tal.loss(image, text, torch.tensor([0, 1]), 0.02, margin=0.5)
+    assert value.item() == pytest.approx(0.3 + 0.7, abs=1e-6)
+
+
+def test_tal_written_out():
+    image, text, person = batch(3)
+    t, margin, total, n = 0.3, 0.4, 0.0, 6
+    for rows, columns in ((image, text), (text, image)):
+        for i in range(n):
+            s = [float(rows[i] @ c / (rows[i].norm() * c.norm())) for c in columns]
+            own = [j for j in range(n) if person[j] == person[i]]
+            weights = [math.exp(s[j] / t) / sum(math.exp(s[k] / t) for k in own) for j in own]
+            soft = t * math.log(sum(math.exp(s[j] / t) for j in range(n) if j not in own))
+            total += max(0.0, margin - sum(w * s[j] for w, j in zip(weights, own, strict=True)) + soft)
+    assert tal.loss(image, text, person, t, margin).item() == pytest.approx(total, abs=1e-9)
+    default = tal.loss(image, text, person, t).item()
+    assert default == pytest.approx(tal.loss(image, text, person, t, 0.1).item()) and default != pytest.approx(total)
+
+
+def test_no_gradient_flows_through_the_weights_of_tal():
+    """With weights held fixed, the numeric derivative is the gradient."""
+    image, text, person = batch(4)
+    image.requires_grad_()
+    t, margin, step = 0.3, 2.0, 1e-6
+    tal.loss(image, text, person, t, margin).backward()
+    positive = person[:, None] == person[None, :]
+
+    def fixed(x, alpha):
+        s, total = torch.nn.functional.normalize(x) @ torch.nn.functional.normalize(text).T, 0.0
+        for scores, weights in ((s, alpha[0]), (s.T, alpha[1])):
+            others = t * (scores / t).masked_fill(positive, -torch.inf).logsumexp(1)
+            total += (margin - (weights * scores).sum(1) + others).relu().sum()
+        return float(total)
+
+    with torch.no_grad():
+        s = torch.nn.functional.normalize(image) @ torch.nn.functional.normalize(text).T
+        alpha = [(x / t).masked_fill(~positive, -torch.inf).softmax(1) for x in (s, s.T)]
+        moved = image.detach().clone()
+        moved[1, 2] += step
+        back = image.detach().clone()
+        back[1, 2] -= step
+        numeric = (fixed(moved, alpha) - fixed(back, alpha)) / (2 * step)
+    assert image.grad[1, 2].item() == pytest.approx(numeric, rel=1e-5)
+
+
+def test_tal_without_negatives_is_zero_with_finite_gradients():
+    image, text, _ = batch()
+    image.requires_grad_()
+    value = tal.loss(image, text, torch.zeros(6, dtype=torch.int64), 0.015)
+    value.backward()
+    assert value.item() == 0 and torch.equal(image.grad, torch.zeros_like(image))
+
+
+@pytest.mark.parametrize("name", ["sdm", "itc", "cmpm", "tal", "triplet"])
 def test_does_not_depend_on_the_order_of_the_batch(name):
     image, text, person = batch(2)
     p = torch.randperm(6, generator=torch.Generator().manual_seed(0))
@@ -107,7 +167,7 @@ def test_several_at_once():
 
 
 def test_names_and_errors():
-    assert registry.names("losses") == ["cmpm", "id", "itc", "mlm", "sdm", "triplet"]
+    assert registry.names("losses") == ["cmpm", "id", "itc", "mlm", "sdm", "tal", "triplet"]
     with pytest.raises(UserError, match=r"unknown loss 'sdn'.*did you mean sdm"):
         objective.compute(["sdn"], *batch())
     with pytest.raises(UserError, match="loss 'id' needs classifier"):

@@ -26,6 +26,7 @@ RECIPE: list[tuple[str, dict]] = [
     ("ours", {"name": "default", "precision": "auto", "checkpointing": False, "compile": False, "micro_batch": None}),
 ]
 TBPS = "Cao et al. 2024 (TBPS-CLIP), released code, config.yaml"
+RDE = "Qin et al. 2024 (RDE)"
 NAMED: dict[str, list[tuple[str, dict]]] = {
     "default": [],
     "irra": [
@@ -33,6 +34,10 @@ NAMED: dict[str, list[tuple[str, dict]]] = {
         ("IRRA, released code, solver/build.py", {"eps": 1e-3}),
         ("IRRA, released code: masked captions in every loss", {"mask_captions": 0.15}),
         (IRRA, {"lr_factors": {"classifier": 5.0, "mlm_head": 5.0, "bias": 2.0, "cross": 5.0}}),
+    ],
+    "rde": [
+        (f"{RDE}, section 4.2", {"batch": 64, "lr": 1e-5, "losses": ["tal"], "temperature": 0.015}),
+        (f"{RDE}, released code, which keeps IRRA's optimizer", {"eps": 1e-3}),
     ],
     "short": [
         ("ours", {"epochs": 4, "batch": 64, "warmup_epochs": 0.5, "schedule_per": "step"}),
@@ -48,7 +53,7 @@ NAMED: dict[str, list[tuple[str, dict]]] = {
 STUDY = {
     Study: {"question": "", "note": "", "budgets": (None,), "budget_mode": "params", "seeds": (0,), "recipe": {}}
     | {"grid": {}, "zip": {}, "tune": {}, "tuning": Tuning(), "rules": (), "selection": "val", "evaluate_on": ()}
-    | {"device": "auto", "threads": 1},
+    | {"device": "auto", "threads": 1, "keep": "adapters"},
     Tuning: {"trials": "all", "seeds": (100,), "per": ("method", "dataset"), "prune": "none"},
     Entry: {"options": {}, "label": None, "budgets": None, "recipe": {}, "tune": None},
     Rule: {"set": {}, "drop": False},
