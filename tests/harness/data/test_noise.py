@@ -92,7 +92,7 @@ def test_only_train_is_noisy_and_its_identity_is_another(tmp_path):
     assert 0.45 < moved(before["train"], after["train"]).mean() < 0.52  # some captions stand twice
     assert before["val"].captions == after["val"].captions and before["test"].captions == after["test"].captions
     assert splits.identity(clean, tmp_path) != splits.identity(wrong, tmp_path)
-    with pytest.raises(DataError, match="noise"):
+    with pytest.raises(UserError, match=r"cannot read fraction \[1\]"):
         splits.check("synth_cuhk", {"noise": [1]})
     with pytest.raises(DataError, match=r"no option 'nois'.*did you mean noise"):
         splits.check("synth_cuhk", {"nois": "20%"})

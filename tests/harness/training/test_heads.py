@@ -118,7 +118,7 @@ def test_the_first_weights_are_those_of_the_paper():
 @pytest.mark.parametrize(
     ("names", "line", "words"),
     [
-        ("[sdn]", 8, "recipe.losses.0: input should be 'cmpm', 'id', 'itc', 'mlm', 'sdm', 'tal' or 'triplet', got 'sdn'"),
+        ("[sdn]", 8, "recipe.losses.0: input should be 'cmpm', 'id', 'itc', 'mlm', 'sdm', 'tal' or 'triplet', got"),
         ("[sdm,\n    mlmm]", 9, "recipe.losses.1: input should be"),
         ("[sdm, id, sdm]", 6, "loss 'sdm' is named twice"),
         ("[]", 8, "recipe.losses: tuple should have at least 1 item"),
