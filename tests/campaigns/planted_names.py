@@ -29,7 +29,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     (f"{ON}::test_the_text_by_hand", NAME, "if self.options else self.name", "if len(self.options) > 1 else self.name"),
     (f"{ON}::test_the_text_by_hand", NAME, "_sorted(options), split)", "tuple(options.items()), split)"),
     (f"{ON}::test_what_acts_on_train_alone_counts_for_train_alone", NAME, 'PLACE = ("root", "check_files")', 'PLACE = ("check_files",)'),
-    (f"{ON}::test_what_acts_on_train_alone_counts_for_train_alone", NAME, '"subset_seed", "noise")', '"noise")'),
+    (f"{ON}::test_what_acts_on_train_alone_counts_for_train_alone", NAME, '"subset_seed", "noise", "noise_seed", "noise_index")', '"noise")'),
     (f"{ON}::test_what_acts_on_train_alone_counts_for_train_alone", NAME, 'PLACE if split == "train" else PLACE + TRAIN', "PLACE + TRAIN"),
     (f"{ON}::test_a_trial_is_measured_on_each_once_and_first_where_it_was_trained", NAME, "found.setdefault(MeasuredOn.of(dataset), dataset)", "found[MeasuredOn.of(dataset)] = dataset"),
     # The label
