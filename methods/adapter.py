@@ -29,7 +29,7 @@ BOTTLENECK: Starts = {
 class Method:
     width: Annotated[int, Field(ge=1)] = 64  # of the bottleneck in the wider tower, in proportion in the other
     form: Literal["sequential", "parallel"] = "sequential"
-    sites: tuple[Literal["attn", "mlp"], ...] = ("attn", "mlp")
+    sites: Annotated[tuple[Literal["attn", "mlp"], ...], Field(min_length=1)] = ("attn", "mlp")
     scale: Annotated[float, Field(gt=0)] = 1.0  # of the parallel form
     towers: Towers = "both"
     depth: Depth = None

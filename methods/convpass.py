@@ -27,7 +27,7 @@ from harness.model.clip import Backbone, QuickGELU, Shape
 class Method:
     width: Annotated[int, Field(ge=1)] = 8  # of the bottleneck
     scale: Annotated[float, Field(gt=0)] = 1.0  # s
-    sites: tuple[Literal["attn", "mlp"], ...] = ("attn", "mlp")
+    sites: Annotated[tuple[Literal["attn", "mlp"], ...], Field(min_length=1)] = ("attn", "mlp")
     towers: Literal["image"] = "image"  # text has no grid
     depth: Depth = None
 

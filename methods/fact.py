@@ -32,7 +32,7 @@ class Method:
     rank: Annotated[int, Field(ge=1)] = 16
     form: Literal["tt", "tk"] = "tt"
     scale: Annotated[float, Field(gt=0)] = 1.0  # s
-    targets: tuple[Target, ...] = ("q", "k", "v", "out", "fc1", "fc2")
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)] = ("q", "k", "v", "out", "fc1", "fc2")
     towers: Towers = "both"
     depth: Depth = None
 

@@ -8,9 +8,10 @@ their biases. Fixed size: 92,160 trained parameters on ViT-B/16.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, options
@@ -21,7 +22,7 @@ from methods.lora import dense, folded, linears, plain, wrap
 
 @options
 class Method:
-    sites: tuple[Literal["k", "v", "mlp"], ...] = ("k", "v", "mlp")
+    sites: Annotated[tuple[Literal["k", "v", "mlp"], ...], Field(min_length=1)] = ("k", "v", "mlp")
     towers: Towers = "both"
     depth: Depth = None
 

@@ -23,7 +23,7 @@ from methods.adapter import BOTTLENECK, Bottleneck, count
 class Method:
     width: Annotated[int, Field(ge=1)] | None = None  # of the bottleneck in the wider tower, in proportion in the other
     reduction: Annotated[int, Field(ge=1)] = 8  # d / width in both towers, when `width` is not given
-    sites: tuple[Literal["ln1", "ln2"], ...] = ("ln1", "ln2")
+    sites: Annotated[tuple[Literal["ln1", "ln2"], ...], Field(min_length=1)] = ("ln1", "ln2")
     towers: Towers = "both"
     depth: Depth = None
 

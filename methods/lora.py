@@ -31,7 +31,7 @@ Target = Literal["q", "k", "v", "out", "fc1", "fc2"]
 class Method:
     rank: Annotated[int, Field(ge=1)] = 4
     alpha: Annotated[float, Field(gt=0)] = 8.0
-    targets: tuple[Target, ...] = ("q", "v")
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)] = ("q", "v")
     scaling: Literal["alpha", "rslora", "learned"] = "alpha"
     towers: Towers = "both"
     depth: Depth = None

@@ -30,7 +30,7 @@ KERNELS = (3, 5, 7)
 @options
 class Method:
     width: Annotated[int, Field(ge=1)] = 64  # of the bottleneck
-    sites: tuple[Literal["attn", "mlp"], ...] = ("attn", "mlp")
+    sites: Annotated[tuple[Literal["attn", "mlp"], ...], Field(min_length=1)] = ("attn", "mlp")
     towers: Literal["image"] = "image"  # text has no grid
     depth: Depth = None
 

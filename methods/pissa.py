@@ -26,7 +26,7 @@ from methods.lora import LowRank, Target, dense, linears, wrap
 @options
 class Method:
     rank: Annotated[int, Field(ge=1)] = 4
-    targets: tuple[Target, ...] = ("q", "v")
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)] = ("q", "v")
     towers: Towers = "both"
     depth: Depth = None
 

@@ -34,7 +34,7 @@ class Method:
     width: Annotated[int, Field(ge=1)] = 8  # of the bottleneck, in each tower; a multiple of `groups`
     groups: Annotated[int, Field(ge=1)] = 2
     scale: Annotated[float, Field(gt=0)] = 1.0  # s, searched per data set in the paper
-    sites: tuple[Literal["attn", "mlp"], ...] = ("attn", "mlp")
+    sites: Annotated[tuple[Literal["attn", "mlp"], ...], Field(min_length=1)] = ("attn", "mlp")
     towers: Towers = "both"
     depth: Depth = None
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from harness.adaptation.method import Method as AnyMethod
 from harness.adaptation.method import limits_of, make, options, sized, sizes, written_out
@@ -21,7 +23,7 @@ from harness.registry import find
 
 @options
 class Method:
-    parts: tuple[str | dict[str, dict[str, Any]], ...]  # method names, or {name: options}
+    parts: Annotated[tuple[str | dict[str, dict[str, Any]], ...], Field(min_length=1)]  # names, or {name: options}
     spend: str = "all"  # the parts that a budget scales: all, or one by name
 
     reference: ClassVar[str] = "https://arxiv.org/abs/2110.04366"

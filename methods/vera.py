@@ -28,7 +28,7 @@ from methods.lora import Target, dense, folded, linears, plain, sides, wrap
 @options
 class Method:
     rank: Annotated[int, Field(ge=1)] = 256
-    targets: tuple[Target, ...] = ("k", "v")
+    targets: Annotated[tuple[Target, ...], Field(min_length=1)] = ("k", "v")
     initial: Annotated[float, Field(gt=0)] = 0.1  # of d
     seed: Annotated[int, Field(ge=0)] = 0  # of A and B
     towers: Towers = "both"

@@ -159,7 +159,7 @@ def layers(depth: Depth, count: int) -> tuple[int, ...]:
     """Block indices of a tower of `count` blocks that `depth` names.
 
     Raises:
-        UserError: more blocks than there are.
+        UserError: more blocks than there are, or none.
     """
     if depth is None:
         return tuple(range(count))
@@ -170,6 +170,8 @@ def layers(depth: Depth, count: int) -> tuple[int, ...]:
     )
     if (isinstance(depth, int) and abs(depth) > count) or any(not 0 <= index < count for index in chosen):
         raise UserError(f"depth {depth} names blocks beyond the tower's {count}", "depth", f"at most {count} blocks")
+    if not chosen:
+        raise UserError(f"depth {depth} names no block", "depth", f"1 to {count} blocks")
     return chosen
 
 

@@ -6,6 +6,7 @@ they stand for; how much that is, is counted before anything is written out.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from harness.errors import UserError, brief
 NODES = 50_000  # keys and values, each alias counted as all that it stands for
 DEPTH = 40  # of lists and mappings in each other, likewise
 KINDS = "str", "int", "float", "bool", "null", "seq", "map"  # tags that may be written
+SILENT = "\t\n\r\u00ad\u200c\u200d"  # characters without a look that text may hold: soft hyphens, joiners of letters
 YAML_TAG = "tag:yaml.org,2002:"
 
 Lines = dict[tuple, int | str]
@@ -162,6 +164,8 @@ class _Reading:
                 raise _Refused(f"key given twice: {brief(key.value)}", line)
             if not merges:
                 _check_text(key, key.value, place)
+                if not key.value.isprintable():
+                    raise _Refused(f"{_named(place)}a key {brief(ascii(key.value))}", line, "plain text as keys")
                 own[key.value] = key, value
                 continue
             below = value
@@ -196,7 +200,7 @@ class _Reading:
 
 def _check_text(node: Node, text: str, place: tuple) -> None:
     """Refuse what no file name, terminal or UTF-8 file can hold."""
-    odd = next((c for c in text if (c < " " and c not in "\t\n\r") or c == "\x7f" or "\ud800" <= c <= "\udfff"), None)
+    odd = next((c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in SILENT), None)
     if odd is not None:
         raise _Refused(f"{_named(place)}text with the character U+{ord(odd):04X}", node.start_mark.line, "plain text")
 

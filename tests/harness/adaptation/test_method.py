@@ -159,3 +159,15 @@ def test_many_faults_are_told_shortly():
     with pytest.raises(UserError) as caught:
         make(registry.find("methods", "union"), {"parts": [1] * 3000, "x" * 3000: "y" * 3000})
     assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize("depth", [0, ()])
+def test_a_depth_of_no_block_is_refused(depth):
+    with pytest.raises(UserError, match=r"names no block; expected 1 to 4 blocks"):
+        layers(depth, 4)
+
+
+@pytest.mark.parametrize(("name", "option"), [("lora", "targets"), ("adapter", "sites"), ("union", "parts")])
+def test_places_are_named(name, option):
+    with pytest.raises(UserError, match=f"method {name}: {option}: tuple should have at least 1 item"):
+        make(registry.find("methods", name), {option: []})
