@@ -60,7 +60,10 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
         # A column that ends early has its names below a panel of the row above.
         early = 0.45 * scale if len(picked) % across and down > 1 else 0.0
         tall = side * 0.95 * len(homes) / len(where)
-        figure = style.figure(preset, down * (tall + 0.25 * scale) + 0.7 * scale + early)
+        # Names of columns are slanted, and options make them long; then a sentence says what they have in common.
+        longest = max(len(palette.name(w)) for w in where)
+        room = 0.3 * p.size / 72 * max(0, longest - 12) + 0.3 * scale * any(bare(w) != w for w in where)
+        figure = style.figure(preset, down * (tall + 0.25 * scale) + 0.7 * scale + early + room)
         grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
         top = max(c.score for some in picked.values() for c in some if c.values)
         numbers: list[dict] = []
@@ -108,16 +111,15 @@ def draw(results: Results, preset: str = "cvpr", metric: str = "R1") -> Figure:
 
 
 def overlaps(where: list[str]) -> list[str]:
-    """What is known of identities that two of these datasets share: one sentence for each pair, by printed names."""
-    found: list[str] = []
-    for pair in itertools.combinations(where, 2):
-        one, other = (bare(label) for label in pair)
-        if one == other:
-            named = " and ".join(palette.name(label) for label in pair)
-            found.append(f"{named}: one data set with other options, so identities may be shared")
-        elif words := between(one, other):
-            found.append(re.sub(r"\w+", lambda word: palette.name(word[0]), words))
-    return list(dict.fromkeys(found))
+    """What is known of identities that these datasets share, by printed names: one sentence for each pair that is known
+    to, and one for each dataset that stands here with several options."""
+    by: dict[str, list[str]] = {}
+    for label in where:
+        by.setdefault(bare(label), []).append(label)
+    several = [", ".join(palette.name(label) for label in some) for some in by.values() if len(some) > 1]
+    pairs = [words for one, other in itertools.combinations(by, 2) if (words := between(one, other))]
+    found = [re.sub(r"\w+", lambda word: palette.name(str(word[0])), words) for words in pairs]
+    return found + [f"{names}: one dataset with several options, whose identities may be shared" for names in several]
 
 
 def _mean(c: Cell | None) -> float:

@@ -78,3 +78,13 @@ def test_every_table_compiles_and_fits_a_page_of_two_columns(name, results, maki
     assert done.returncode == 0, done.stdout[-2000:]
     log = (tmp_path / "t.log").read_text(errors="replace")
     assert re.findall(r"Overfull \\hbox.*|Float too large.*", log) == []
+
+
+def test_a_name_above_columns_that_is_wider_than_these_counts():
+    """A data set with its options is longer than the two numbers below it."""
+    columns = [Column("method", "Method", align="l")]
+    columns += [Column(f"{k}_{m}", m, f"S-CUHK (size {k}, seed {k})") for k in range(6) for m in ("R1", "mAP")]
+    narrow = [*columns[:1], *(Column(c.key, c.head, c.group[:6]) for c in columns[1:])]
+    row = {c.key: Value(50.0) for c in columns[1:]} | {"method": "LoRA"}
+    panels = [latex.write(Table("T", tuple(some), (row,))).count("toprule") for some in (narrow, columns)]
+    assert panels == [1, 2]
