@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from harness import provenance
 from harness.export import open_clip
 from harness.export.model import Model, folded, leftover
-from harness.model import weights
+from harness.model import exported, weights
 from harness.model.exported import ABOUT, MERGED, METHOD
 from harness.model.source import Source, folder_of
 
@@ -26,7 +26,8 @@ def write(model: Model, folder: Path, merge: bool = False) -> None:
     """Write the method beside a reference to its backbone or, with `merge`, the whole model."""
     about: dict[str, Any] = {"method": model.method, "options": model.options, "trial": model.trial}
     about["release"] = provenance.release()
-    if merge:
+    inside = folder_of(model.source.name)
+    if merge or (inside is not None and exported.merged(inside)):  # the backbone below is there no more
         backbone = folded(model)
         if not any(leftover(backbone)):
             open_clip.write(model, folder)

@@ -15,6 +15,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from harness.errors import EnvironmentFault
 from harness.model import weight_files
 from harness.model.source import from_json
@@ -54,8 +56,17 @@ def trained(folder: Path) -> Trained | None:
     """The method in a folder and its parameters, those of the whole model where it was merged."""
     if (found := about(folder)) is None:
         return None
-    state = weight_files.read(folder / (MERGED if merged(folder) else METHOD))
-    return Trained(found["method"], found["options"], state)
+    file = folder / (MERGED if merged(folder) else METHOD)
+    try:
+        changed = file.stat().st_mtime_ns
+    except OSError as error:
+        raise EnvironmentFault(f"weights are missing: {file}", "backbone.name") from error
+    return Trained(found["method"], found["options"], _state(file, changed))
+
+
+@functools.lru_cache(maxsize=2)  # kept while the trials of a backbone are resolved and begun
+def _state(file: Path, changed: int) -> dict[str, Tensor]:
+    return weight_files.read(file)
 
 
 def digest(folder: Path) -> str:

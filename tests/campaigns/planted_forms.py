@@ -117,7 +117,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ),
     (
         "form",
-        PEFT + "[one block of one tower]",
+        X + "test_peft.py::test_the_files_say_what_peft_needs",
         ADAPTER,
         "return ends if len(paths) == len(ends) * blocks else sorted(paths)",
         "return ends",
@@ -134,6 +134,20 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("form", BACK + "[up_person-reference]", OWN, '"options": model.options', '"options": {}'),
     ("form", BACK + "[up_person-merged]", CARRIED, "            merge(backbone)\n", ""),
     ("form", BACK + "[up_person-merged]", EXPORTED, "    return (folder / MERGED).is_file()", "    return False"),
+    (
+        "form",
+        UP + "test_a_released_model_and_an_exported_one_are_exported_again[merged]",
+        OWN,
+        " or (inside is",
+        " and (inside is",
+    ),
+    (
+        "form",
+        UP + "test_a_released_model_and_an_exported_one_are_exported_again[reference]",
+        MODEL,
+        "        found.method,\n",
+        '        "zero_shot",\n',
+    ),
     ("form", BACK + "[maple-merged]", OWN, ".contiguous().clone()", ".contiguous()"),
     ("form", UP + "test_what_is_written_is_the_method_alone", OWN, '{"image": weights.pixels(source)["size"]}', "{}"),
     (

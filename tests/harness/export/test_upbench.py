@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,13 +15,17 @@ from harness.adaptation.method import trainable
 from harness.cli import main
 from harness.errors import EnvironmentFault, UserError
 from harness.export.export import export
+from harness.export.model import of
 from harness.model import weights
 from harness.model.source import Source
+from tests.harness.model import test_trained
 
 CLOSE = 1e-6  # relative to the largest value
 MERGED = 1e-5  # folding sums in another order
 OPTIONS: dict[str, dict[str, Any]] = {
     "union": {"parts": ["lora", "s_prefix", {"l_adapter": {"reduction": 4}}, "ssf"]},
+    "up_person": {"rank": 2, "length": 3, "depth": [1]},
+    "lora": {"rank": 3, "targets": ["k", "fc1"], "scaling": "learned", "towers": "text"},
     "maple": {"depth": 2},
     "cskt": {"depth": 2},
 }
@@ -54,6 +59,26 @@ def test_every_method_comes_back(name, merge, trained, inputs, tmp_path):
         assert left == {"open_clip_config.json", "open_clip_model.safetensors"}, "a backbone like any other"
     elif merge:
         assert "merged.safetensors" in left or "open_clip_model.safetensors" in left
+
+
+@pytest.mark.parametrize("merge", [False, True], ids=["reference", "merged"])
+def test_a_released_model_and_an_exported_one_are_exported_again(merge, tmp_path):
+    """What `zero_shot` measured carries a method, which is the one that is written."""
+    with np.load(test_trained.ORACLE / "tiny_a_io.npz") as file:
+        given = {name: torch.from_numpy(file[name]).float() for name in file if "position" in name or "images" in name}
+    (tmp_path / "sizes").mkdir()
+    (tmp_path / "sizes" / "open_clip_config.json").write_text(json.dumps({"model_cfg": test_trained.CONFIG}))
+    source = test_trained.saved(test_trained.released(given), tmp_path / "best.pth")
+    before, ids = carried.load(source), torch.randint(1, 500, (6, 77), generator=torch.Generator().manual_seed(0))
+    expected = features(before, given["images"], ids)
+    for name in ("first", "second"):
+        export(of(carried.load(source), source, "zero_shot", {}), tmp_path / name, "upbench", merge)
+        source = Source(str(tmp_path / name))
+        assert off(expected, features(carried.load(source), given["images"], ids)) < (MERGED if merge else CLOSE)
+        assert carried.of(source).method == "up_person" and carried.of(source).options["rank"] == 4
+    export(of(carried.load(source), source, "zero_shot", {}), tmp_path / "third", "upbench")
+    assert off(expected, features(carried.load(Source(str(tmp_path / "third"))), given["images"], ids)) < MERGED
+    assert (tmp_path / "third" / "merged.safetensors").is_file() is merge
 
 
 def test_what_is_written_is_the_method_alone(trained, tmp_path):
