@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,9 @@ from harness.adaptation import carried
 from harness.data.pipeline import augment, images
 from harness.errors import DataError, UserError
 from harness.evaluation import encode
+from harness.export import export
+from harness.export import model as exporting
 from harness.model import weights
-from harness.model.clip import Backbone
 from harness.model.source import Source
 from harness.model.tokenizer import tokenizer
 
@@ -26,8 +28,7 @@ class Model:
     """Sentences and images to features that are compared by their dot product.
 
     Args:
-        backbone: With its trained method in place.
-        source: Where the backbone comes from: image size, normalisation, vocabulary.
+        made: The backbone with its trained method in place, and what it was made of.
         label: For people.
         identity: Equal for two models exactly when they give the same features.
         device: "cpu", "cuda" or "auto".
@@ -37,11 +38,12 @@ class Model:
         embed: Length of a feature.
     """
 
-    def __init__(self, backbone: Backbone, source: Source, label: str, identity: str, device: str = "auto") -> None:
+    def __init__(self, made: exporting.Model, label: str, identity: str, device: str = "auto") -> None:
         auto = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(auto if device == "auto" else device)
-        self.backbone, self.source, self.label = backbone.to(self.device).eval(), source, label
-        self._pixels, self._words = weights.pixels(source), tokenizer(source)
+        self.backbone, self.source, self.label = made.backbone.to(self.device).eval(), made.source, label
+        self._made, self._told, self._merged = made, identity, False
+        self._pixels, self._words = weights.pixels(made.source), tokenizer(made.source)
         self.size: tuple[int, int] = self._pixels["size"]
         # What is done to an image before the tower sees it decides its features too.
         told = [identity, self._pixels["size"], self._pixels["mean"], self._pixels["std"], self._words.key]
@@ -59,11 +61,41 @@ class Model:
         if source.pretrained is None and weights.identity(source).endswith("/random"):
             raise UserError(f"{source.name} has no weights of its own", "model", "a file or folder of trained weights")
         told = [weights.identity(source), source.resize, weights.shape(source).quick_gelu]
-        return cls(carried.load(source), source, Path(source.pretrained or source.name).name, repr(told), device)
+        made = exporting.of(carried.load(source), source, "zero_shot", {})
+        return cls(made, Path(source.pretrained or source.name).name, repr(told), device)
 
     @property
     def embed(self) -> int:
         return self.backbone.shape.image.embed
+
+    def merge(self) -> Model:
+        """A copy with everything folded into the weights that folds: the same features but for rounding, and faster.
+
+        What does not fold, such as a prefix or an adapter with a non-linearity, stays beside the weights.
+        """
+        folded = dataclasses.replace(self._made, backbone=exporting.folded(self._made))
+        merged = Model(folded, f"{self.label}, merged", f"{self._told} merged", str(self.device))
+        merged._made, merged._merged = self._made, True
+        return merged
+
+    def save(self, folder: str | Path, form: str = "upbench") -> list[Path]:
+        """Write the model to a new folder and return its files; `load` reads those of `upbench` again.
+
+        Args:
+            folder: A new folder, or an empty one.
+            form: "upbench", "open_clip", "huggingface" or "peft". After `merge`, that of upbench holds merged weights;
+                those of open_clip and huggingface always do.
+
+        Raises:
+            UserError: a form that has no place for a part of the method, by its name, or a folder that is not empty.
+            EnvironmentFault: the folder cannot be written.
+        """
+        backbone = self._made.backbone
+        made = dataclasses.replace(self._made, backbone=backbone.to("cpu"))
+        try:
+            return export.export(made, folder, form, merge=self._merged and form == "upbench")
+        finally:
+            backbone.to(self.device)
 
     def encode_images(self, items: Sequence[str | Path | np.ndarray], batch: int = 64) -> np.ndarray:
         """Features of images.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from harness.errors import UserError
+from harness.export import model as exporting
 from harness.retrieval.model import Model
 from harness.store.store import Store
 from harness.trial.kept.attached import source_of
@@ -32,4 +35,6 @@ def model(place: str, ident: str, device: str = "auto") -> Model:
     of = read(store, found[0])
     at = f" at {of.row['budget']}" if isinstance(of.row["budget"], str) else ""
     label = f"{of.row['label']}{at}, trained on {of.row['dataset']}, trial {found[0][:8]}"
-    return Model(applied(of, device="cpu"), source_of(of.trial), label, found[0], device)
+    scale = -math.log(of.trial["recipe"]["temperature"]) if of.tensors else exporting.SCALE
+    what = (applied(of, device="cpu"), source_of(of.trial), of.trial["method"], of.trial["options"])
+    return Model(exporting.of(*what, logit_scale=scale, trial=found[0]), label, found[0], device)

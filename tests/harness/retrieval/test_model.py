@@ -15,6 +15,7 @@ from harness.model.source import Source
 from harness.model.tokenizer import tokenizer
 from harness.retrieval import of_trial
 from harness.retrieval.model import Model
+from harness.retrieval.sources import source_of
 from tests.harness.trial.kept.trials import make, trained
 
 
@@ -79,5 +80,17 @@ def test_the_model_of_a_trial_is_the_trained_one(tmp_path, drawn, tiny):
     assert model.label == f"a, trained on synth_cuhk, trial {resolved.id[:8]}"
     assert np.abs(model.encode_images(drawn) - tiny.encode_images(drawn)).max() > 0.01
     assert model.identity != tiny.identity
+    for name, again in (("upbench", model), ("merged", model.merge()), ("open_clip", model)):
+        place = tmp_path / name
+        again.save(place, name.replace("merged", "upbench"))
+        loaded = Model.of(source_of(place), "cpu")
+        assert np.abs(loaded.encode_images(drawn) - model.encode_images(drawn)).max() < 1e-5
+        assert np.abs(loaded.encode_texts(["a man"]) - model.encode_texts(["a man"])).max() < 1e-5
+    merged = model.merge()
+    assert merged.identity != model.identity and merged.label.endswith("merged")
+    assert sum(1 for _ in merged.backbone.modules()) < sum(1 for _ in model.backbone.modules())
+    assert (tmp_path / "merged" / "open_clip_model.safetensors").is_file()
+    with pytest.raises(UserError, match="is there and not empty"):
+        model.save(tmp_path / "open_clip")
     with pytest.raises(UserError, match="no trial 'ffff"):
         of_trial.model(str(store.root), "ffffffff")
