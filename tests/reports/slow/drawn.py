@@ -75,7 +75,7 @@ def compare(drawn: list[Mark], wanted: list[Mark]) -> list[str]:
 def marks(figure: Figure) -> list[Mark]:
     """Everything that a figure shows."""
     if any(axes.child_axes for axes in figure.axes):
-        figure.canvas.draw()  # a second axis gets its limits then
+        figure.draw_without_rendering()  # a second axis gets its limits then
     found = []
     for artist in figure.get_children():
         if not artist.get_visible() or artist is figure.patch:
