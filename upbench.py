@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from harness.ranks import Ranks as Ranks
     from harness.retrieval.index import Index as Index
     from harness.retrieval.model import Model as Model
+    from harness.shifts._draws import Draws as Draws
     from harness.store.store import Results as Results
     from harness.training.losses._similarity import cosine as cosine
     from harness.training.losses._similarity import divergence as divergence
@@ -111,6 +112,8 @@ OFFERED: dict[str, str] = {
     "Split": "harness.data.split",
     "annotations": "harness.data",
     "karpathy": "harness.data",
+    # for authors of shifts
+    "Draws": "harness.shifts._draws",
     # for authors of metrics
     "Ranks": "harness.ranks",
     # for authors of losses

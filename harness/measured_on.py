@@ -2,8 +2,10 @@
 
     synth_cuhk                      the data set as it comes
     synth_cuhk {"size": "demo"}     with an option that was given
+    synth_cuhk {"severity": 3, "shift": "motion_blur"}      with its test shifted
 
-Options that cannot change what is measured are no part of it: where the files lie, and what acts on train alone.
+Options that cannot change what is measured are no part of it: where the files lie, what acts on train alone, and for
+train and val what acts on test alone.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from harness.labels import labels
 
 PLACE = ("root", "check_files")  # where the files lie, and whether they are looked for
 TRAIN = ("fraction", "identities", "subset_seed", "noise", "noise_seed", "noise_index")  # val and test stay as they are
+SHIFT = ("shift", "severity", "shift_seed")  # train and val stay as they are
+SEED = "shift_seed"  # 0 where it is not given
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class MeasuredOn:
     Attributes:
         name: Of the data set.
         options: (key, value as JSON), sorted by key.
-        split: train, val or test; what acts on train alone counts for train only.
+        split: train, val or test; what acts on train alone counts for train only, a shift for test only.
     """
 
     name: str
@@ -36,8 +40,10 @@ class MeasuredOn:
     @classmethod
     def of(cls, dataset: Mapping[str, Any], split: str = "test") -> MeasuredOn:
         """From `{dataset: name, options: {...}}`."""
-        without = PLACE if split == "train" else PLACE + TRAIN
+        without = PLACE + (() if split == "train" else TRAIN) + (() if split == "test" else SHIFT)
         given = {key: value for key, value in (dataset.get("options") or {}).items() if key not in without}
+        if given.get(SEED) == 0:
+            del given[SEED]
         return cls(dataset["dataset"], _sorted(given), split)
 
     @classmethod

@@ -20,7 +20,7 @@ FLOORS = [
     {"ground"},
     {"model", "store"},
     {"adaptation", "data"},
-    {"training", "evaluation", "datasets", "methods"},
+    {"training", "evaluation", "datasets", "methods", "shifts"},
     {"trial", "export"},
     {"benchmark", "study", "execution", "backbones", "retrieval", "reports"},
     {"api"},
@@ -29,7 +29,7 @@ FLOORS = [
 # What reports may read, so that drawing needs neither torch nor a data set.
 READ = ("harness.store", "harness.labels", "harness.errors", "harness.registry", "harness.parallel")
 READ += ("harness.data.quality.overlap",)
-KINDS = ("methods", "harness/datasets", "harness/evaluation/metrics", "harness/cli/commands")
+KINDS = ("methods", "harness/datasets", "harness/shifts", "harness/evaluation/metrics", "harness/cli/commands")
 KINDS += ("reports/figures", "reports/tables")  # one file = one thing: these folders may be long
 MOST = 13  # files on one level of a wing, besides its __init__
 

@@ -22,7 +22,7 @@ import torch
 
 from harness import parallel
 from harness.execution.pilot import Probe, probe
-from harness.measured_on import of_trial
+from harness.measured_on import SHIFT, of_trial
 from harness.model.weights import pixels
 from harness.store.store import Record, Store
 from harness.trial import splits as data_splits
@@ -173,5 +173,6 @@ def _images(rows: Sequence[Mapping[str, Any]], data: str | Path) -> int:
         height, width = pixels(source_of(trial))["size"]
         for of in (trial["dataset"], *trial["evaluate_on"]):
             count = sum(len(split.images) for split in data_splits.splits(of, data).values())
-            found[json.dumps(of, sort_keys=True), height, width] = count * height * width * 3
+            options = {key: value for key, value in of["options"].items() if key not in SHIFT}  # no pack of its own
+            found[json.dumps([of["dataset"], options], sort_keys=True), height, width] = count * height * width * 3
     return sum(found.values())

@@ -25,9 +25,10 @@ def of_data(tree: Mapping[str, Any]) -> Iterator[Fault]:
             options = given.get("options", {}) if isinstance(given, Mapping) else None
             if name in registry.names("datasets") and isinstance(options, Mapping):
                 inner = () if isinstance(item, str) else (name,) if name in item else ("options",)
-                for key, value in options.items():
-                    for text in _said(str(name), {key: value}):
-                        yield (place, index, *inner, key), text
+                found = [(key, text) for key, value in options.items() for text in _said(str(name), {key: value})]
+                yield from (((place, index, *inner, key), text) for key, text in found)
+                if not found:
+                    yield from (((place, index, *inner), text) for text in _said(str(name), options, whole=True))
 
 
 def of_budgets(tree: Mapping[str, Any]) -> Iterator[Fault]:
@@ -65,12 +66,12 @@ def _of(data: Data) -> list[str]:
         registry.source("datasets", data.dataset)
     except UserError as error:
         return [str(error)]
-    return _said(data.dataset, data.options)
+    return _said(data.dataset, data.options, whole=True)
 
 
-def _said(name: str, options: Mapping[str, Any]) -> list[str]:
+def _said(name: str, options: Mapping[str, Any], whole: bool = False) -> list[str]:
     try:
-        splits.check(name, options)
+        splits.check(name, options, whole)
     except UserError as error:
         return [str(error)]
     return []

@@ -31,7 +31,8 @@ CHOOSING = ("rank_k", "mean_ap")  # the metrics that `selection.py` and searches
 def files(
     method: str, parts: tuple[str, ...] = (), datasets: tuple[str, ...] = (), losses: tuple[str, ...] = ()
 ) -> frozenset[Path]:
-    """The files whose code decides a trial of a method built from `parts`, on these data sets, with these losses."""
+    """The files whose code decides a trial of a method built from `parts`, on these data sets, with these losses; the
+    code of a shift is in the identity of its data set."""
     start = meaning.file_of(START)
     assert start is not None
     found = [start, *(registry.source("methods", name) for name in (method, *parts))]

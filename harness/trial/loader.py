@@ -19,9 +19,11 @@ from harness.evaluation import encode
 from harness.model.clip import Backbone, Tower
 from harness.model.tokenizer import tokenizer
 from harness.model.weights import Source, pixels
+from harness.shifts._shift import Pictures
 from harness.training.recipe import Recipe
 from harness.trial import identity, splits
 
+Seen = dict[tuple[str, str], torch.Tensor]  # (tower, key of the inputs) -> features of one state of a backbone
 SHARE = 0.5  # of a GPU's free memory that the packed images of a training split may take; else they stay on the host
 
 
@@ -133,16 +135,32 @@ class Loader:
         pictures = torch.from_numpy(part.images[part.split.caption_image[:count]]).to(self.device)
         return self.normalise(pictures), torch.as_tensor(part.ids[:count], device=self.device)
 
-    def evaluate(self, backbone: Backbone, part: splits.Part) -> tuple[encode.Measured, encode.Measured]:
-        """Both directions, text to image first."""
-        image = self._known(
-            backbone.image,
-            part.images,
+    def evaluate(
+        self, backbone: Backbone, part: splits.Part, seen: Seen | None = None
+    ) -> tuple[encode.Measured, encode.Measured]:
+        """Both directions, text to image first.
+
+        Args:
+            backbone: In evaluation mode.
+            part: A split.
+            seen: Features of this very state of the backbone, to take from and to add to: a split that a shift has
+                touched on one side alone is encoded again on that side alone.
+        """
+        seen = {} if seen is None else seen
+
+        def once(tower: Tower, inputs: np.ndarray, key: str, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
+            if not key:
+                return self._known(tower, inputs, compute)
+            if (tower.name, key) not in seen:
+                seen[tower.name, key] = self._known(tower, inputs, compute)
+            return seen[tower.name, key]
+
+        image = once(
+            *(backbone.image, part.images, part.keys[0]),
             lambda: encode.encode_images(backbone, part.images, self.normalise, bf16=self.bf16),
         )
-        text = self._known(
-            backbone.text,
-            part.ids,
+        text = once(
+            *(backbone.text, part.ids, part.keys[1]),
             lambda: encode.encode_texts(backbone, part.ids, bf16=self.bf16),
         )
         return encode.text_to_image(image, text, part.split), encode.image_to_text(image, text, part.split)
@@ -151,6 +169,8 @@ class Loader:
         """Features of a tower; those of a plain frozen one come from the cache, the same bits."""
         if self.cache is None or not _plain(tower):
             return compute()
+        shifted = inputs.key if isinstance(inputs, Pictures) else ""
+        inputs = inputs.base if isinstance(inputs, Pictures) else inputs
         if id(inputs) not in self._digests:
             self._digests[id(inputs)] = inputs, _digest(inputs)
         # Whatever decides a bit: weights, inputs, their normalisation, the code, and the arithmetic of this machine.
@@ -160,6 +180,7 @@ class Loader:
             *([name, _digest(value.detach().cpu().contiguous().numpy())] for name, value in weights.items()),
             *(self.sizes["mean"], self.sizes["std"], self.bf16, identity.code("zero_shot"), torch.__version__),
             *(provenance.hardware(str(self.device)), torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()),
+            *([shifted] if shifted else ()),
             *kind,
         ]
         name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:20]

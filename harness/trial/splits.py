@@ -11,9 +11,9 @@ import inspect
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import numpy as np
 from filelock import FileLock
@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field, ValidationError, create_model
 from harness import registry
 from harness.data.fingerprint import fingerprint
 from harness.data.maps import write
+from harness.data.pipeline.pack import key as pack_key
 from harness.data.pipeline.pack import pack
 from harness.data.split import Split
 from harness.data.subset import share
@@ -30,6 +31,7 @@ from harness.errors import DataError, UserError, brief, nearest
 from harness.measured_on import MeasuredOn
 from harness.model.tokenizer import Tokenizer, tokenizer
 from harness.model.weights import Source, pixels
+from harness.shifts import _shift as shifts
 
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 SEED = Field(ge=0, lt=2**63)
@@ -41,21 +43,32 @@ class Part:
 
     Attributes:
         split: Identities and captions.
-        images: uint8 [images, 3, H, W], memory-mapped.
+        images: uint8 [images, 3, H, W], memory-mapped, or shifted as they are read.
         ids: int64 [captions, context].
         truncated: Captions cut to the context.
+        keys: Of images and captions: equal ones are the same; empty where a shift has touched them.
     """
 
     split: Split
     images: np.ndarray
     ids: np.ndarray
     truncated: int
+    keys: tuple[str, str] = ("", "")
 
 
 def splits(dataset: Mapping, data: str | Path) -> dict[str, Split]:
-    """The splits of `{dataset: name, options: {...}}`; `root` among the options names the data set's folder, and
-    those of `harness.data.train` cut its train and give captions of it to wrong images."""
-    return _splits(json.dumps(dataset, sort_keys=True), str(data))
+    """The splits of `{dataset: name, options: {...}}`; `root` among the options names the data set's folder, those of
+    `harness.data.train` cut its train and give captions of it to wrong images, and `shift`, `severity`, `shift_seed`
+    shift its test (`harness.shifts`): its captions here, its images in a `Part`."""
+    plain, shift = _plain(dataset)
+    found = _splits(plain, str(data))
+    return {**found, "test": shift.split(found["test"])} if shift else found
+
+
+def _plain(dataset: Mapping) -> tuple[str, shifts.Shift | None]:
+    """A data set without its shift, as text, and the shift."""
+    options, shift = shifts.taken(dataset.get("options") or {})
+    return json.dumps({**dataset, "options": options}, sort_keys=True), shift
 
 
 @functools.lru_cache(maxsize=8)
@@ -69,12 +82,16 @@ def _splits(dataset: str, data: str) -> dict[str, Split]:
     return {**splits, "train": changed(splits["train"], cut)} if cut else splits
 
 
-def check(name: str, given: Mapping[str, object]) -> None:
-    """Raise DataError for an option that a data set has not, or whose value has another type than its loader says."""
+def check(name: str, given: Mapping[str, object], whole: bool = True) -> None:
+    """Raise DataError for an option that a data set has not, or whose value has another type than its loader says; and
+    where `given` is all of them, for some that need others."""
     load = registry.find("datasets", name).load
     hints = {**get_type_hints(load), **HINTS, "root": str}
-    known = [*list(inspect.signature(load).parameters)[1:], "root", *OPTIONS]
+    known = [*list(inspect.signature(load).parameters)[1:], "root", *OPTIONS, *shifts.OPTIONS]
     for key, value in given.items():
+        if key in shifts.OPTIONS:
+            shifts.check(key, value)
+            continue
         if key not in known:
             expected = f"one of {', '.join(known)}"
             raise DataError(f"data set {name} has no option '{brief(key)}'", None, expected, nearest(key, known))
@@ -86,6 +103,8 @@ def check(name: str, given: Mapping[str, object]) -> None:
         except ValidationError as error:
             problem, got = error.errors()[0]["msg"], f"{brief(repr(value))} ({type(value).__name__})"
             raise DataError(f"data set {name}: {key}: {problem[:1].lower()}{problem[1:]}, got {got}") from error
+    if whole:
+        shifts.taken(given)
 
 
 def one_thing(datasets: Iterable[Mapping], data: str | Path) -> None:
@@ -112,8 +131,10 @@ def val_source(dataset: Mapping) -> str:
 
 
 def identity(dataset: Mapping, data: str | Path) -> str:
-    """Fingerprint of all splits, 16 hex digits; part of a trial's identity."""
-    return _identity(json.dumps(dataset, sort_keys=True), str(data))
+    """Fingerprint of all splits and of a shift's name and code, 16 hex digits; part of a trial's identity."""
+    plain, shift = _plain(dataset)
+    found = _identity(plain, str(data))
+    return hashlib.sha256(f"{found} {shift.key}".encode()).hexdigest()[:16] if shift else found
 
 
 @functools.lru_cache(maxsize=32)
@@ -134,24 +155,42 @@ def maps(dataset: Mapping, data: str | Path) -> Path:
 @functools.lru_cache(maxsize=16)
 def _part(dataset: str, data: str, name: str, source: Source) -> Part:
     split = _splits(dataset, data)[name]
-    cache = Path(data) / ".cache"
+    cache, size = Path(data) / ".cache", pixels(source)["size"]
     maps(json.loads(dataset), data)
-    images = pack(split, pixels(source)["size"], cache / "images")
-    ids, truncated = tokens(split.captions, tokenizer(source), cache / "tokens")
-    return Part(split, images, ids, truncated)
+    images, encoder = pack(split, size, cache / "images"), tokenizer(source)
+    ids, truncated = tokens(split.captions, encoder, cache / "tokens")
+    return Part(split, images, ids, truncated, (pack_key(split, size), named(split.captions, encoder)))
 
 
 def part(dataset: Mapping, data: str | Path, name: str, source: Source) -> Part:
-    """Split `name` of a data set for a backbone; images are packed and captions encoded on first use."""
-    return _part(json.dumps(dataset, sort_keys=True), str(data), name, source)
+    """Split `name` of a data set for a backbone; images are packed and captions encoded on first use.
+
+    A shifted test shares what the shift does not touch with the test as it is.
+    """
+    plain, shift = _plain(dataset)
+    whole = _part(plain, str(data), name, source)
+    if shift is None or name != "test":
+        return whole
+    if shift.pictures:
+        images = shift.images(whole.images, whole.split.image_person)
+        # They answer whatever readers of a test split ask of an array.
+        return replace(whole, images=cast(np.ndarray, images), keys=("", whole.keys[1]))
+    split = shift.split(whole.split)
+    ids, truncated = tokens(split.captions, tokenizer(source), Path(data) / ".cache" / "tokens")
+    return Part(split, whole.images, ids, truncated, (whole.keys[0], ""))
+
+
+def named(captions: tuple[str, ...], encoder: Tokenizer) -> str:
+    """The name of captions as a tokenizer encodes them, 20 hex digits."""
+    digest = hashlib.sha256(encoder.key.encode())
+    for caption in captions:
+        digest.update(caption.encode() + b"\0")
+    return digest.hexdigest()[:20]
 
 
 def tokens(captions: tuple[str, ...], encoder: Tokenizer, cache: Path) -> tuple[np.ndarray, int]:
     """Token ids of captions and how many were cut, from the cache or written to it."""
-    digest = hashlib.sha256(encoder.key.encode())
-    for caption in captions:
-        digest.update(caption.encode() + b"\0")
-    path = cache / f"{digest.hexdigest()[:20]}.npz"
+    path = cache / f"{named(captions, encoder)}.npz"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):

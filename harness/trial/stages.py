@@ -23,7 +23,7 @@ from harness.trial import drift, splits
 from harness.trial import row as columns
 from harness.trial.checkpoint import Keeps
 from harness.trial.kept.attached import attached, source_of
-from harness.trial.loader import Loader
+from harness.trial.loader import Loader, Seen
 from harness.trial.selection import Evaluation, Selected
 
 CHOICE = {"val": "selected", "last": "last", "test-oracle": "oracle"}
@@ -110,13 +110,13 @@ class TrialRun:
         row["resumes"] = self.resumes
         self.ready = True
 
-    def _evaluate(self, name: str, of: Mapping[str, Any] | None = None) -> Evaluation:
+    def _evaluate(self, name: str, of: Mapping[str, Any] | None = None, seen: Seen | None = None) -> Evaluation:
         of = of or self.trial["dataset"]
         begin = time.perf_counter()
         part = splits.part(of, self.data, name, self.source)
         self.backbone.eval()
         try:
-            measured = self.loader.evaluate(self.backbone, part)
+            measured = self.loader.evaluate(self.backbone, part, seen)
         except DataError as error:
             raise columns.named(error, of["dataset"], name, part.split) from error
         self.evaluating += time.perf_counter() - begin
@@ -200,11 +200,12 @@ class TrialRun:
             columns.scores(self.record, MeasuredOn.of(home[1], "val"), choice, evaluation)
         if trial.get("phase") != "tuning":
             self._ask()
-            last = evaluation if self.watched == "test" and evaluation else self._evaluate("test")
+            seen: Seen = {}
+            last = evaluation if self.watched == "test" and evaluation else self._evaluate("test", seen=seen)
             columns.scores(self.record, home[0], choice, last)
             for on, other in others:
                 self._ask()
-                columns.scores(self.record, on, choice, self._evaluate("test", other))
+                columns.scores(self.record, on, choice, self._evaluate("test", other, seen))
         row["seconds_evaluate"], row["peak_memory_evaluate"] = self.evaluating, cost.peak(self.device)
         row |= {"seconds_compile": self.training.stepper.compiled, "features_cached": self.loader.cached}
         # Last, because it merges.

@@ -30,7 +30,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     (f"{ON}::test_the_text_by_hand", NAME, "_sorted(options), split)", "tuple(options.items()), split)"),
     (f"{ON}::test_what_acts_on_train_alone_counts_for_train_alone", NAME, 'PLACE = ("root", "check_files")', 'PLACE = ("check_files",)'),
     (f"{ON}::test_what_acts_on_train_alone_counts_for_train_alone", NAME, '"subset_seed", "noise", "noise_seed", "noise_index")', '"noise")'),
-    (f"{ON}::test_what_acts_on_train_alone_counts_for_train_alone", NAME, 'PLACE if split == "train" else PLACE + TRAIN', "PLACE + TRAIN"),
+    (f"{ON}::test_what_acts_on_train_alone_counts_for_train_alone", NAME, 'PLACE + (() if split == "train" else TRAIN)', "PLACE + TRAIN"),
     (f"{ON}::test_a_trial_is_measured_on_each_once_and_first_where_it_was_trained", NAME, "found.setdefault(MeasuredOn.of(dataset), dataset)", "found[MeasuredOn.of(dataset)] = dataset"),
     # The label
     (f"{LABELS}::test_by_hand", "harness/labels.py", "if any(other.get(key) != options[key] for other in group)", "if all(other.get(key) != options[key] for other in group)"),
@@ -56,7 +56,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     (MERGE, "harness/store/merge.py", "[MeasuredOn.parse(text).name for text", "[text for text"),
     # A trial and a study
     (TRIAL, "harness/trial/row.py", '"dataset": on.text, "split"', '"dataset": on.name, "split"'),
-    (TRIAL, "harness/trial/stages.py", "columns.scores(self.record, on, choice, self._evaluate(\"test\", other))", "columns.scores(self.record, on, choice, self._evaluate(\"test\"))"),
+    (TRIAL, "harness/trial/stages.py", "columns.scores(self.record, on, choice, self._evaluate(\"test\", other, seen))", "columns.scores(self.record, on, choice, self._evaluate(\"test\"))"),
     (FOLDERS, "harness/trial/splits.py", "        if len(found) > 1:\n", "        if len(found) > 2:\n"),
     (f"{STUDY}::test_methods_of_one_name_are_told_apart_by_their_labels", "harness/study/grid.py", 'for name in ("recipe", "tune") for key', 'for name in ("tune",) for key'),
     (f"{STUDY}::test_methods_of_one_name_are_told_apart_by_their_labels", "harness/study/grid.py", '**entry.options, **more}', "**more}"),
