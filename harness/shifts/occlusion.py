@@ -1,0 +1,25 @@
+"""A rectangle of one colour before the person, as a pillar or a car; its place, shape and colour are drawn.
+
+Severities 1 to 5: it covers 10, 20, 30, 40, 50 % of the image. After random erasing (Zhong et al., AAAI 2020).
+"""
+
+import numpy as np
+
+from harness.shifts._draws import Draws
+
+KIND = "images"
+AREA = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+def apply(image: np.ndarray, severity: int, draw: Draws) -> np.ndarray:
+    """uint8 [H, W, 3] to the same."""
+    shape, down, right = draw.uniform(3)
+    colour = draw.integers(256, 3).astype(np.uint8)
+    height, width = image.shape[:2]
+    area = AREA[severity - 1]
+    tall = area ** (1 - shape)  # from all of the height to all of the width
+    rows, columns = round(tall * height), round(area / tall * width)
+    top, left = round(down * (height - rows)), round(right * (width - columns))
+    covered = image.copy()
+    covered[top : top + rows, left : left + columns] = colour
+    return covered
