@@ -95,6 +95,7 @@ def test_one_that_cannot_be_measured_is_told_and_tried_again(copy, monkeypatch, 
     monkeypatch.setattr(measure.columns, "scores", real)
     again = copy.evaluate()
     assert (again.measured, again.already) == (1, len(NAMES) - 1)
+    assert any("is measured again: it was" in line for line in copy.lines)
 
 
 def test_a_stop_commits_nothing(copy):
