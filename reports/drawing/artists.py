@@ -15,6 +15,7 @@ from reports.cells import Cell
 from reports.drawing import palette, style
 from reports.drawing.palette import Look
 from reports.drawing.style import Sheet
+from reports.statistics import Interval
 
 HOLLOW = "hollow: one seed, no interval"
 HALF = "half-filled: not all seeds have a score"
@@ -54,8 +55,10 @@ def point(
     gid: str,
     shift: float = 0.0,
     bounds: tuple[float, float] | None = None,
+    interval: Interval | None = None,
+    status: str = "",
 ) -> Line2D:
-    """One cell as a marker at (`x`, mean) with its 95 % interval.
+    """One cell as a marker at (`x`, mean) with its 95 % interval, or with another `interval` and `status` than its own.
 
     Filled: every seed has a score; half: some have none; hollow: one seed. The artist's data are the true values;
     `shift` moves only the drawing, in points, so that equal budgets can be seen side by side. An interval that leaves
@@ -63,7 +66,7 @@ def point(
     """
     p = style.preset(style.sheet(axes).upbench_preset)
     move = shifted(axes, shift)
-    interval = cell.known
+    interval = interval or cell.known
     if interval.ends is not None:
         low, high = interval.ends
         if bounds:
@@ -75,23 +78,30 @@ def point(
             low, high = max(low, bounds[0]), min(high, bounds[1])
         bar = axes.plot([x, x], [low, high], "-", color=look.colour, lw=0.75 * p.line, transform=move, zorder=2.5)[0]
         bar.set_gid(f"{gid}-interval")
-    fill = {"single": "none", "partial": "bottom"}.get(cell.status, "full")
+    marker = dot(axes, x, interval.mean, look, status or cell.status, move)
+    marker.set_gid(gid)
+    return marker
+
+
+def dot(axes: Axes, x: float, y: float, look: Look, status: str, move: Transform | None = None) -> Line2D:
+    """A marker as `point` has it, without an interval."""
+    p = style.preset(style.sheet(axes).upbench_preset)
+    fill = {"single": "none", "partial": "bottom"}.get(status, "full")
     stroke = look.marker in ("x", "+", "_", "|")
     marker = axes.plot(
         [x],
-        [interval.mean],
+        [y],
         look.marker,
         color=look.colour,
         fillstyle=fill,
         markerfacecoloralt="white",
         mew=1.2 * p.line if stroke else 0.7 * p.line,
         ms=p.marker * (1.6 if look.marker == "*" else 1.0),
-        transform=move,
+        transform=move or axes.transData,
         zorder=3,
     )[0]
     if fill == "none":
         marker.set_markerfacecolor("white")
-    marker.set_gid(gid)
     return marker
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import Cell, cells, home, places
+from reports.cells import Cell, cells, home, leading, places
 from reports.compare import Records, records_of
 from reports.declared import remembered
 from reports.robustness.shifts import KINDS, kind, shifted
@@ -43,6 +43,19 @@ class Under:
     retained: Mapping[At, Sample]
     effect: Mapping[At, Sample]
 
+    @property
+    def status(self) -> str:
+        """ok | single (one seed, so that its interval is for other identities alone) | partial (fewer seeds than
+        declared)."""
+        if len(self.seeds) < len(self.cell.statuses):
+            return "partial"
+        return "single" if len(self.seeds) == 1 and self.cell.trained != 0 else "ok"
+
+    @property
+    def name(self) -> str:
+        """The method with its budget."""
+        return self.cell.series + (f" {self.cell.budget}" if self.cell.budget else "")
+
 
 @dataclass(frozen=True)
 class Robustness:
@@ -64,6 +77,23 @@ class Robustness:
         """The severities that all of some shifts have."""
         sets = [set(self.severities[name]) for name in shifts]
         return sorted(set.intersection(*sets)) if sets else []
+
+
+def best_at_each(one: Robustness, most: int) -> tuple[list[Under], str]:
+    """Each method at its largest budget, the `most` best by their clean means, and a sentence about the others."""
+    largest: dict[str, Under] = {}
+    for u in one.under:
+        if u.cell.key not in largest or u.cell.size > largest[u.cell.key].cell.size:
+            largest[u.cell.key] = u
+    kept, words = leading([u.cell for u in largest.values()], most)
+    return [u for u in largest.values() if any(u.cell is c for c in kept)], words
+
+
+def marked(statuses: Iterable[str]) -> list[str]:
+    """What hollow and half-filled markers mean, for those that occur among statuses of `Under`."""
+    seen = set(statuses)
+    single = ["hollow: one seed, its interval for other identities alone"] * ("single" in seen)
+    return single + ["half-filled: fewer seeds than declared"] * ("partial" in seen)
 
 
 def over(found: Mapping[At, Sample], at: Sequence[Sequence[At]]) -> Sample | None:

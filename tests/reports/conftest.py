@@ -214,22 +214,30 @@ def whole() -> Results:
 
 
 @pytest.fixture(scope="session")
+def under() -> Results:
+    """Another made study, measured under shifts too; read only."""
+    from tests.reports.made_shifts import MADE, under_shifts
+
+    return under_shifts(make(**MADE))
+
+
+@pytest.fixture(scope="session")
 def making():
     """The maker itself, for studies of another shape."""
     return make
 
 
 @pytest.fixture(scope="session")
-def recomputed(results, tmp_path_factory):
+def recomputed(results, request, tmp_path_factory):
     """For a table or figure, by name: a study that it applies to, and the same read from Parquet by the slow script."""
-    from tests.reports.made import SPECIAL, stored, study_of
+    from tests.reports.made import SHIFTED, SPECIAL, stored, study_of
 
     made = {}
 
     def of(name: str):
-        kind = name if name in SPECIAL or name.endswith("'") else ""
+        kind = name if name in SPECIAL or name.endswith("'") else "shifts" if name in SHIFTED else ""
         if kind not in made:
-            study = study_of(name, results, make)
+            study = request.getfixturevalue("under") if kind == "shifts" else study_of(name, results, make)
             made[kind] = study, stored(study, tmp_path_factory.mktemp("recomputed"))
         return made[kind]
 

@@ -25,6 +25,7 @@ SPECIAL = {
                  "budgets": ("0.5%", "1%")},
     "data_fraction": {**ONE, "seeds": 2, "methods": ("zero_shot", "lora", "prefix"), "fractions": (0.01, 0.1, 1.0)},
 }  # fmt: skip
+SHIFTED = ("mmi_budget", "robustness", "shift_curve", "shift_heatmap")  # drawn from one study with shifts
 LITERATURE = """\
 table,method,backbone,tuning,trainable,dataset,R1,R5,R10,mAP,mINP,source,certainty,note
 main,Other,ViT-B/16,petl,7400000,synth_cuhk,74.17,89.5,,61.126,,a paper,paper,

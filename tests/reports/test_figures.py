@@ -15,12 +15,13 @@ from harness import registry
 from reports import inspected
 from reports.cells import cells, home
 from reports.drawing import artists, palette, style
+from tests.reports.made import SHIFTED
 
 FIGURES = registry.names("figures")
 
 
 @pytest.fixture(scope="module")
-def studies(results, making):
+def studies(results, under, making):
     """For each figure a study that it applies to."""
     one = {"budgets": ("1%",), "places": ("synth_cuhk",), "holes": False}
     lrs = (1e-4, 1e-3, 1e-2)
@@ -30,6 +31,7 @@ def studies(results, making):
     cut = making(seeds=2, methods=("zero_shot", "lora", "prefix"), budgets=("1%",), holes=False, cross=False,
                  fractions=(0.01, 0.1, 1.0))  # fmt: skip
     special = {"hyper_lines": swept, "grid_heatmap": crossed, "ablation": parts, "data_fraction": cut}
+    special |= dict.fromkeys(SHIFTED, under)
     return {name: special.get(name, results) for name in FIGURES}
 
 

@@ -64,8 +64,8 @@ HEAD = r"""\documentclass[10pt,twocolumn]{article}
 @pytest.mark.slow
 @pytest.mark.skipif(not LATEX, reason="no LaTeX here")
 @pytest.mark.parametrize("name", registry.names("tables"))
-def test_every_table_compiles_and_fits_a_page_of_two_columns(name, results, making, tmp_path):
-    study = results
+def test_every_table_compiles_and_fits_a_page_of_two_columns(name, results, under, making, tmp_path):
+    study = under if name == "robustness" else results
     if name == "ablation":
         study = making(seeds=2, methods=("l_adapter", "lora", "lora+l_adapter", "up_person"), budgets=("1%",))
     if name == "data_fraction":

@@ -51,6 +51,7 @@ COLUMNS = {
     "budget_curve": ("trained_parameters", "mean"), "budget_curve_map": ("trained_parameters", "mean"),
     "saturation": ("trained_parameters", "mean"), "data_fraction": ("amount", "mean"), "hyper_lines": ("value", "mean"),
     "cost_curve": ("x", "mean"), "tsne": ("x", "y"), "critical_difference": ("mean_rank",), "ablation": ("difference",),
+    "shift_heatmap": ("mean",), "shift_curve": ("severity", "mean"), "mmi_budget": ("trained_parameters", "mean"),
     "cost_bars": ("value",), "cross_dataset": ("mean",), "grid_heatmap": ("mean",),
 }  # fmt: skip
 
@@ -72,7 +73,7 @@ def test_numbers_beside_a_figure_are_those_of_its_marks(name, figure):
         elif isinstance(artist, Rectangle):
             assert [artist.get_width()] == pytest.approx(numbers)
         else:
-            assert artist.get_text().rstrip("*") == f"{numbers[0]:.1f}"
+            assert artist.get_text().rstrip("*").replace("−", "-") == f"{numbers[0]:.1f}"
         if bar := artists.get(f"{row['gid']}-interval"):
             lowest, highest = bar.axes.get_ylim()
             ends = max(row["low"], lowest), min(row["high"], highest)

@@ -104,9 +104,9 @@ def check_panels(text, table):
 
 
 @pytest.mark.parametrize("name", registry.names("tables"))
-def test_every_table_is_well_formed(name, results, making):
+def test_every_table_is_well_formed(name, results, under, making):
     module = registry.find("tables", name)
-    study = results
+    study = under if name == "robustness" else results
     if name == "ablation":
         study = making(seeds=2, methods=("l_adapter", "lora", "lora+l_adapter", "up_person"), budgets=("1%",))
     if name == "data_fraction":

@@ -6,6 +6,7 @@ import math
 
 from tests.reports.slow import numbers
 from tests.reports.slow.names import NAMES, PLACES
+from tests.reports.slow.shifts import robustness
 from tests.reports.slow.shown import Shown
 from tests.reports.slow.study import Group, Study, pairs
 
@@ -259,6 +260,8 @@ COMMON = {
     "oracle": "Best on test", "gap": "Optimism", "regret": "Selected − last", "ceiling": "Ceiling (%)", "rate": "Rate",
     "best": "Best Rank-1", "smallest": "Smallest by mean", "sure": "Smallest, sure", "law": "By the law", "a": "A",
     "b": "B", "difference": "A − B (points)", "p": "p (Holm)", "only_a": "Only A right", "only_b": "Only B right",
+    "clean": "Rank-1 As it comes", "retained": "Rank-1 Under shifts", "mmi_images": "MMI (%) Images",
+    "mmi_texts": "MMI (%) Texts", "still_first": "Content edits Still first",
     "mcnemar": "McNemar p", "wilcoxon": "Wilcoxon p", "detectable": "Detectable", "needed": "Seeds needed",
 }  # fmt: skip
 
@@ -278,4 +281,4 @@ def head(table: str, key: str) -> str:
 
 
 TWINS = {f.__name__: f for f in (main, budget, cost, cross_dataset, optimism, saturation, pairwise, data_fraction,
-                                 ablation)}  # fmt: skip
+                                 ablation, robustness)}  # fmt: skip

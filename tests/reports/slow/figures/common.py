@@ -113,9 +113,13 @@ def largest(groups: Iterable[Group]) -> list[Group]:
     return list(best.values())
 
 
-def ink(share: float) -> str:
-    """Black or white, which has more contrast on a shade from white over pale blue to blue."""
-    shades = np.array([to_rgb(c) for c in ("#FFFFFF", "#B9D7EA", "#0072B2")])
+PALE = ("#FFFFFF", "#B9D7EA", "#0072B2")
+SIGNED = ("#0072B2", "#FFFFFF", "#D55E00")
+
+
+def ink(share: float, colours: Sequence[str] = PALE) -> str:
+    """Black or white, which has more contrast on a shade between three colours, such as white, pale blue and blue."""
+    shades = np.array([to_rgb(c) for c in colours])
     colour = [float(np.interp(share, [0, 0.5, 1], shades[:, k])) for k in range(3)]
     parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
     light = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] + 0.05
