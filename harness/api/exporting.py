@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 
 from harness.api import asking
-from harness.errors import UserError, nearest
 
 
 def export(
@@ -38,20 +37,10 @@ def export(
     from harness.trial.kept.attached import source_of
 
     results = Store(asking.places(store)[0])
-    kept = model.read(results, _whole(trial, results.ids(), results.root))
+    kept = model.read(results, model.whole(results, trial))
     recipe = {**kept.trial["recipe"], "precision": "float32"}
     kept = dataclasses.replace(kept, trial={**kept.trial, "recipe": recipe})
     scale = -math.log(Recipe(**recipe).temperature) if kept.tensors else models.SCALE
     source = source_of(kept.trial)
     what = (model.applied(kept, device="cpu"), source, kept.trial["method"], kept.trial["options"])
     return exports.export(models.of(*what, logit_scale=scale, trial=kept.row["id"]), folder, form, merge)
-
-
-def _whole(given: str, ids: set[str], where: object) -> str:
-    """The id that begins with what is given."""
-    found = sorted(one for one in ids if given and one.startswith(given))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UserError(f"{len(found)} trials begin with '{given}'", where, f"one of {', '.join(found[:4])}")
-    raise UserError(f"no trial '{given}'", where, "an id, as upbench plan STUDY --json has it", nearest(given, ids))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-from harness.errors import UserError
 from harness.export import model as exporting
 from harness.retrieval.model import Model
 from harness.store.store import Store
 from harness.trial.kept.attached import source_of
-from harness.trial.kept.model import applied, read
+from harness.trial.kept.model import applied, read, whole
 
 
 def model(place: str, ident: str, device: str = "auto") -> Model:
@@ -26,15 +25,10 @@ def model(place: str, ident: str, device: str = "auto") -> Model:
         DataError: the kept model is damaged.
     """
     store = Store(place)
-    found = sorted(known for known in store.ids() if known.startswith(ident))
-    if len(found) != 1:
-        many = f"{len(found)} trials begin with '{ident}': {', '.join(found[:3])}"
-        raise UserError(
-            many if found else f"no trial '{ident}'", store.root, "more digits" if found else "upbench status STUDY"
-        )
-    of = read(store, found[0])
+    ident = whole(store, ident)
+    of = read(store, ident)
     at = f" at {of.row['budget']}" if isinstance(of.row["budget"], str) else ""
-    label = f"{of.row['label']}{at}, trained on {of.row['dataset']}, trial {found[0][:8]}"
+    label = f"{of.row['label']}{at}, trained on {of.row['dataset']}, trial {ident[:8]}"
     scale = -math.log(of.trial["recipe"]["temperature"]) if of.tensors else exporting.SCALE
     what = (applied(of, device="cpu"), source_of(of.trial), of.trial["method"], of.trial["options"])
-    return Model(exporting.of(*what, logit_scale=scale, trial=found[0]), label, found[0], device)
+    return Model(exporting.of(*what, logit_scale=scale, trial=ident), label, ident, device)

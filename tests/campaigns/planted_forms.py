@@ -169,7 +169,13 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "-math.log(Recipe(**recipe).temperature)",
         "math.log(Recipe(**recipe).temperature)",
     ),
-    ("form", CALL + "test_digits_that_several_trials_begin_with", API, "if len(found) == 1:", "if found:"),
+    (
+        "form",
+        CALL + "test_digits_that_several_trials_begin_with",
+        "harness/trial/kept/model.py",
+        "    if len(found) > 1:\n",
+        "    if not given:\n",
+    ),
     (
         "form",
         CALL + "test_loaded_again_it_is_the_model_of_the_trial[lora-reference]",

@@ -86,6 +86,20 @@ class Kept:
     tensors: dict[str, Tensor]
 
 
+def whole(store: Store, given: str) -> str:
+    """The id of the one trial that begins with these digits.
+
+    Raises:
+        UserError: none does, or several do.
+    """
+    found = sorted(known for known in store.ids() if given and known.startswith(given))
+    if len(found) > 1:
+        raise UserError(f"{len(found)} trials begin with '{given}': {', '.join(found[:3])}", store.root, "more digits")
+    if not found:
+        raise UserError(f"no trial '{given}'", store.root, "upbench status STUDY")
+    return found[0]
+
+
 def read(store: Store, ident: str) -> Kept:
     """The kept model of a committed trial, every byte checked.
 

@@ -10,8 +10,10 @@ import open_clip
 import pytest
 import torch
 
+import upbench
 from harness.adaptation import carried
 from harness.cli import main
+from harness.errors import UserError
 from harness.model.weights import Source
 from harness.store.store import Store
 from harness.trial.kept import model
@@ -109,7 +111,7 @@ def test_open_clip_has_its_features_and_the_temperature_it_was_trained_at(ids, p
         (["lora", "--as", "peft", "--merge"], "--merge: a peft folder holds an adapter", 2),
         (["lora", "--as", "onnx"], "'onnx' is not one of 'upbench', 'open_clip', 'huggingface', 'peft'", 2),
         (["none", "--as", "upbench"], "was not kept", 2),
-        (["f00d", "--as", "upbench"], "no trial 'f00d'; expected an id, as upbench plan STUDY --json has it", 2),
+        (["f00d", "--as", "upbench"], "no trial 'f00d'; expected upbench status STUDY", 2),
         (["", "--as", "upbench"], "no trial ''", 2),
     ],
 )
@@ -119,10 +121,22 @@ def test_what_cannot_be_is_one_line(words, said, code, ids, place, tmp_path, cap
     assert said in err and len(err.splitlines()) == 1 and not (tmp_path / "out").exists()
 
 
-def test_digits_that_several_trials_begin_with(ids, place, tmp_path):
-    from harness.api.exporting import _whole
-    from harness.errors import UserError
+def test_digits_that_several_trials_begin_with(ids):
+    class Some:
+        root = "store"
 
-    assert _whole("ab1", {"ab12", "ab2", "c"}, "store") == "ab12"
-    with pytest.raises(UserError, match="store: 2 trials begin with 'ab'; expected one of ab12, ab2"):
-        _whole("ab", {"ab12", "ab2", "c"}, "store")
+        def ids(self) -> set[str]:
+            return {"ab12", "ab2", "c"}
+
+    assert model.whole(Some(), "ab1") == "ab12"
+    with pytest.raises(UserError, match="store: 2 trials begin with 'ab': ab12, ab2; expected more digits"):
+        model.whole(Some(), "ab")
+
+
+def test_it_is_used_from_python(ids, place, tmp_path):
+    files = upbench.export(ids["up_person"][:8], tmp_path / "out", "upbench", store=place / "store")
+    assert {file.name for file in files} >= {"upbench.json", "method.safetensors"}
+    loaded = upbench.load(tmp_path / "out", device="cpu")
+    expected = features(model.load(Store(place / "store"), ids["up_person"]))
+    for own, other in zip(features(loaded.backbone), expected, strict=True):
+        assert (own - other).abs().max() < 1e-5 * other.abs().max()
