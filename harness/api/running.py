@@ -72,6 +72,9 @@ def run(
 ) -> Ran:
     """Run what is not done yet of a study. Every trial is kept as soon as it is finished; the same call continues.
 
+    When a part of a Ray that was begun here dies or freezes, this process is ended with 75 and a line, since Ray would
+    end it too, with a code of its own; `executor="serial"` has no such part.
+
     Args:
         study, settings, store, data, seeds: As for `plan`.
         executor: "ray", or "serial" for a plain loop in this process.
