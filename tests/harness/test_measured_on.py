@@ -8,7 +8,7 @@ import random
 import pytest
 
 from harness.data.train import OPTIONS
-from harness.measured_on import PLACE, TRAIN, MeasuredOn, of_trial, told
+from harness.measured_on import TRAIN, MeasuredOn, of_trial, told
 
 
 def of(name: str = "cuhk", split: str = "test", **options: object) -> MeasuredOn:
@@ -18,13 +18,14 @@ def of(name: str = "cuhk", split: str = "test", **options: object) -> MeasuredOn
 def test_the_text_by_hand():
     assert of().text == MeasuredOn.of({"dataset": "cuhk"}).text == "cuhk"
     assert of(size="demo", shift=[1, 2], root="/here").text == 'cuhk {"shift": [1, 2], "size": "demo"}'
-    assert of(size="demo").given == {"size": "demo"}
+    assert of(size="demo").text == 'cuhk {"size": "demo"}' and of(size="demo").given == {"size": "demo"}
     assert MeasuredOn.parse("a {b").text == "a {b" and MeasuredOn.parse("a {b").options == ()
 
 
 def test_what_acts_on_train_alone_counts_for_train_alone():
-    assert set(OPTIONS) <= set(TRAIN)
-    for key in (*TRAIN, *PLACE):
+    known = {"fraction", "identities", "subset_seed", "noise", "noise_seed", "noise_index"}
+    assert set(OPTIONS) <= set(TRAIN) == known
+    for key in (*TRAIN, "root", "check_files"):
         assert of(**{key: 1}) == of() and of(**{key: 1}, split="val") == of(split="val")
         assert (of(**{key: 1}, split="train") != of(split="train")) == (key in TRAIN)
 

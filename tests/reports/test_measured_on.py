@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.measured_on import MeasuredOn
 from harness.store.store import Record, Results, Store
 from reports import literature, page
 from reports.cells import cells, home
@@ -155,3 +157,5 @@ def test_published_numbers_stand_beside_the_data_set_as_it_comes_alone(two, maki
     plain = making(seeds=2, methods=("lora",), budgets=("1%",), places=("synth_cuhk",), holes=False)
     named = published.replace({"dataset": {"cuhk_pedes": "synth_cuhk"}})
     assert [row for row in main.draw(plain, named).rows if "published" in str(row["method"])]
+    given = dataclasses.replace(plain, measured_on={"synth_cuhk": MeasuredOn("synth_cuhk", (("shift", '"blur"'),))})
+    assert not [row for row in main.draw(given, named).rows if "published" in str(row["method"])]
