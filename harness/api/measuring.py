@@ -83,7 +83,7 @@ def evaluate(
     place, data = asking.places(store, data)
     results, name = Store(place), name_of(study)
     trials = [trial for trial in results.declaration(name)["trials"] if trial.get("phase") != "tuning"]
-    datasets = [_dataset(given) for given in on]
+    datasets = [dataset for given in on for dataset in _datasets(given)]
     for dataset in datasets:
         splits.splits(dataset, data)  # what is wrong with it is told before anything is asked of a worker
     splits.one_thing(
@@ -108,8 +108,9 @@ def evaluate(
     return Evaluated(name, len(todo), already, without, time.perf_counter() - began)
 
 
-def _dataset(given: str | Mapping[str, Any]) -> Dataset:
-    """As a trial has it."""
+def _datasets(given: str | Mapping[str, Any]) -> list[Dataset]:
+    """As a trial has them: one, or with `shifts` one for each shift and severity."""
+    from harness.study import suites
     from harness.study.values import named
     from harness.study.yaml import value
     from harness.trial.spec import Data
@@ -124,7 +125,11 @@ def _dataset(given: str | Mapping[str, Any]) -> Dataset:
     known = registry.names("datasets")
     if name not in known and not name.endswith(".py"):
         raise UserError(f"unknown data set '{name}'", "--on", f"one of {', '.join(known)}", nearest(name, known))
-    return Data(dataset=name, options=dict(own)).model_dump()
+    try:
+        each = suites.spread([{"dataset": name, "options": dict(own)}])
+    except ValueError as error:
+        raise UserError(str(error), "--on") from None
+    return [Data(**one).model_dump() for one in each]
 
 
 def _asked(results: Store, declared: list[str], datasets: list[Dataset]) -> tuple[list[dict], int, list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from harness import registry
 from harness.adaptation import budget
 from harness.errors import UserError
+from harness.study import suites
 from harness.study.faults import Fault
 from harness.study.values import named
 from harness.trial import splits
@@ -25,6 +26,9 @@ def of_data(tree: Mapping[str, Any]) -> Iterator[Fault]:
             options = given.get("options", {}) if isinstance(given, Mapping) else None
             if name in registry.names("datasets") and isinstance(options, Mapping):
                 inner = () if isinstance(item, str) else (name,) if name in item else ("options",)
+                if place == "evaluate_on":  # what is wrong with a group of shifts is told where it is spread
+                    told = (*suites.KEYS, "shift_seed") if "shifts" in options else suites.KEYS
+                    options = {key: value for key, value in options.items() if key not in told}
                 found = [(key, text) for key, value in options.items() for text in _said(str(name), {key: value})]
                 yield from (((place, index, *inner, key), text) for key, text in found)
                 if not found:

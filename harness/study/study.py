@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from harness.study import suites
 from harness.study.values import Axes, Budget, Entry, Name, Rule, Tuning, named
 from harness.training.recipe import Value
 from harness.trial.spec import Backbone, Data, Device, Keep, Listed, Seed, Selection, Threads, recipe
@@ -31,15 +32,20 @@ class Study(Value):
     tuning: Tuning = Tuning()
     rules: Annotated[tuple[Rule, ...], Listed, Field(max_length=1000)] = ()
     selection: Selection = "val"
-    evaluate_on: Annotated[tuple[Data, ...], Listed, Field(max_length=100)] = ()
+    evaluate_on: Annotated[tuple[Data, ...], Listed, Field(max_length=1000)] = ()
     keep: Keep = "adapters"
     device: Device = "auto"
     threads: Threads = 1
 
-    @field_validator("datasets", "evaluate_on", mode="before")
+    @field_validator("datasets", mode="before")
     @classmethod
     def _data(cls, value: Any) -> Any:
         return tuple(named(item, "dataset") for item in value) if isinstance(value, list | tuple) else value
+
+    @field_validator("evaluate_on", mode="before")
+    @classmethod
+    def _measured_on(cls, value: Any) -> Any:
+        return tuple(suites.spread(value)) if isinstance(value, list | tuple) else value
 
     @field_validator("methods", mode="before")
     @classmethod

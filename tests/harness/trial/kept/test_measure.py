@@ -177,3 +177,21 @@ def test_the_command_measures_and_says_what_is_next(copy, capsys):
     out = capsys.readouterr().out
     assert f"s: {len(NAMES)} to measure, 0 measured already" in out and "next: upbench report s" in out
     assert f"finished: {len(NAMES)} ok" in out
+
+
+def test_a_model_is_loaded_once_for_data_sets_in_a_row_and_scores_are_the_same(copy, tmp_path, monkeypatch):
+    on = [f"synth_rstp:{{size: tiny, shift: {shift}, severity: 3}}" for shift in ("typos", "grey", "ocr")]
+    apart, loads, applied = Store(tmp_path / "apart"), [], measure.model.applied
+    shutil.copytree(copy.store.root, apart.root)
+    measure._last.clear()
+    monkeypatch.setattr(measure.model, "applied", lambda kept: loads.append(kept.row["id"]) or applied(kept))
+    copy.evaluate(*on)
+    assert len(loads) == len(NAMES)
+    monkeypatch.setattr(measure, "_measuring", measure.Measuring)
+    copy.evaluate(*on, store=apart.root)
+    assert len(loads) == len(NAMES) * (1 + len(on))
+    keys = ["id", "dataset", "split", "direction", "metric"]
+    both = [
+        store.read("s").scores.sort_values(keys, ignore_index=True)[[*keys, "value"]] for store in (copy.store, apart)
+    ]
+    pd.testing.assert_frame_equal(*both)
