@@ -37,10 +37,11 @@ ROWS: list[tuple[str, str, str, str]] = [
     (HAND, D, "(1 if lowest else -1)", "(-1 if lowest else 1)"),
     (HAND, D, "if a.cell.trained != 0 and b.cell.trained != 0:", "if True:"),
     (HAND, D, "if p > level]", "if p <= level]"),
-    (CELLS, D, "adjusted = holm(np.array", "adjusted = (np.array"),
+    (HAND, D, "adjusted = holm(np.array", "adjusted = (np.array"),
     (CELLS, D, "[c.ids[c.seeds.index(s)] for s in seeds], c.measured)", "[c.ids[-1 - c.seeds.index(s)] for s in seeds], c.measured)"),
     (CELLS, D, "effect[at] = mean_of([drop(clean, one) for one in each])", "effect[at] = drop(clean, each[0])"),
-    (CELLS, D, "elif len(still) == len(some):", "elif still:"),
+    (HAND, D, "elif len(still) == len(some):", "elif still:"),
+    (CELLS, D, "first = _values(c, seeds, records, metric)", "first = _values(c, seeds[::-1], records, metric)"),
     # The table
     (CELLS, TABLE, '("mmi_images", "images", True), ("mmi_texts", "texts", True)', '("mmi_images", "texts", True), ("mmi_texts", "images", True)'),
     (CELLS, TABLE, 'lambda u: over(u.retained, every), False)', 'lambda u: over(u.retained, every), True)'),

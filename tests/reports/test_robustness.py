@@ -18,6 +18,7 @@ from reports.cells import cells
 from reports.figures import cross_dataset, mmi_budget, shift_curve, shift_heatmap
 from reports.robustness.drops import difference, over, robustness, ties
 from reports.robustness.shifts import domains, kind, shifted
+from reports.statistics import Sample
 from reports.tables import cross_dataset as transfer
 from reports.tables import robustness as table
 
@@ -152,11 +153,36 @@ def test_methods_are_paired_and_the_untrained_one_stands_for_every_seed(one):
     assert ties([], texts) == (None, [])
 
 
+def test_the_more_is_compared_the_more_it_takes_to_be_told_apart(one):
+    """A difference with p of 3 % is one where it is alone, and none of two (Holm)."""
+    (cell,) = (u.cell for u in one.under if u.cell.label == "lora")
+    apart = [dataclasses.replace(one.under[0], cell=cell, seeds=(0, 1, 2), clean=Sample(np.array(values, float)))
+             for values in ([50, 50, 50], [47.77, 46.77, 45.77], [46.77, 45.77, 47.77])]  # fmt: skip
+    p = difference(apart[0], apart[1], lambda u: u.clean).p
+    assert 0.025 < p < 0.05
+    for some, wanted in ((apart[:2], 0), (apart, 2)):
+        best, tied = ties(some, lambda u: u.clean, lowest=False)
+        assert best is apart[0] and len(tied) == wanted
+
+
+def test_what_is_still_first_needs_the_records_of_all_draws(small):
+    label = next(at for at, s in shifted(small).items() if s.shift == "swap_colour")
+    on = small.measured_on[label]
+    again = dataclasses.replace(on, options=tuple(sorted((*on.options, ("shift_seed", "1")))))
+    scores = small.scores[small.scores["dataset"] == label].assign(dataset="again")
+    both = dataclasses.replace(
+        small, scores=pd.concat([small.scores, scores], ignore_index=True),
+        measured_on={**small.measured_on, "again": again},
+    )  # fmt: skip
+    (found,) = robustness(both)
+    assert all(("swap_colour", 1) in u.retained and ("swap_colour", 1) not in u.effect for u in found.under)
+
+
 def test_seeds_of_two_methods_meet_by_number(one):
     by = {u.cell.label: u for u in one.under}
-    turned = dataclasses.replace(by["adapter"], seeds=(1, 0))
-    gap = difference(by["lora"], turned, lambda u: u.clean).interval
-    assert gap.mean == pytest.approx(10 * ((8 - 5) + (4 - 8)) / 2)
+    later = dataclasses.replace(by["adapter"], seeds=(1, 2))
+    gap = difference(by["lora"], later, lambda u: u.clean).interval
+    assert gap.mean == pytest.approx(10 * (4 - 8)) and gap.n == 1
     assert difference(by["lora"], dataclasses.replace(by["adapter"], seeds=(7, 8)), lambda u: u.clean) is None
 
 
