@@ -118,8 +118,10 @@ def _block(
             drawn.set_gid(gid)
             if u is best or u in tied:
                 side = 1 - 2 * INSET
-                frame = Rectangle((j - 0.5 + INSET, i - 0.5 + INSET), side, side, fill=False, ec="black", lw=p.line)
-                frame.set_linestyle("solid" if u is best else (0, (2.5, 1.5)))
+                frame = Rectangle((j - 0.5 + INSET, i - 0.5 + INSET), side, side, fill=False, ec="black")
+                # Often most of a row is tied: thin dashes leave the numbers to be read.
+                frame.set_linewidth(p.line if u is best else 0.5 * p.line)
+                frame.set_linestyle("solid" if u is best else (0, (3, 2.5)))
                 axes.add_patch(frame)
             numbers.append(_number(u, row, sample, u is best, u in tied, place) | {"gid": gid})
     axes.set_yticks(range(len(rows)), [row.words for row in rows])
