@@ -168,7 +168,7 @@ def _rule(place: tuple, rule: Mapping[str, Any], entries: Sequence[Entry], check
             yield (*place, "when", key), problem
         for kind, name in (("methods", "method"), ("datasets", "dataset")):
             for value in wanted if isinstance(wanted, list) else [wanted]:
-                used = kind == "methods" and value in {entry.method for entry in entries}
+                used = kind == "methods" and value in [entry.method for entry in entries]
                 if key == name and not used and (problem := _unknown(kind, str(value))):
                     yield (*place, "when", key), problem
     concerned = [e for e in entries if _met(when.get("method"), e.method) and _met(when.get("label"), e.label)]

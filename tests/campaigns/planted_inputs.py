@@ -73,6 +73,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("value", VALUES, FAULTS, "            Setting(**{first: value})\n", "            Setting()\n"),
     ("value", "tests/faults/test_input.py::test_what_does_not_fit_is_refused_with_both_numbers", "harness/trial/limits.py", "        found += _factors(trial.recipe, method, on)\n", ""),
     ("value", "tests/harness/adaptation/test_method.py::test_many_faults_are_told_shortly", "harness/adaptation/method.py", "error.errors()[:FAULTS]", "error.errors()"),
+    ("value", "tests/harness/study/test_language.py::test_traps_are_told_with_line_and_type", FAULTS, "value in [entry.method for entry in entries]", "value in {entry.method for entry in entries}"),
     # How many
     ("many", ALLOWED, READING, "() if many else extent.of_extent(study)", "()"),
     ("many", MANY, READING, "extent.of_lists(study), ", ""),
@@ -84,7 +85,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("many", ALLOWED, "harness/api/asking.py", "if seeds is not None and not 1 <= seeds <= SEEDS:", "if False:"),
     ("many", R + "test_points_are_drawn_as_from_the_whole_list", "harness/study/grid.py", "in reversed(list(axes.items())):", "in axes.items():"),
     # A row whatever happens
-    ("row", B + "test_a_trial_that_cannot_be_built_is_a_row_with_the_reason", RUN, "        record = columns.Growing(columns.known(resolved))\n", "    record = columns.Growing(columns.known(resolved))\n    try:\n"),
+    ("row", B + "test_a_trial_that_cannot_be_built_is_a_row_with_the_reason", RUN, "    record = columns.Growing({})\n", "    record = columns.Growing(columns.known(resolved))\n"),
     ("row", B + "test_what_no_column_holds_is_told_and_left_out", RUN, "except ValueError as fault:", "except ZeroDivisionError as fault:"),
     ("row", B + "test_what_no_column_holds_is_told_and_left_out", "harness/store/unmeasured.py", "max(0, min(seed, LARGEST))", "seed"),
     ("row", B + "test_what_a_column_holds", "harness/store/schema.py", "except (*UNFIT, TypeError):", "except UNFIT:"),

@@ -88,6 +88,7 @@ def test_the_page_means_what_it_says(tmp_path):
         ("recipe: {name: short}\ngrid: {recipe.lr: [1]}\nzip: {recipe.lr: [1]}", 9, "recipe.lr is in grid and in zip"),
         ("recipe: {name: short}\nzip: {recipe.lr: [1], recipe.batch: [2, 3]}", 8, "lists of one length"),
         ("recipe: {name: short}\nrules: [{when: {method: lorra}, drop: true}]", 8, "did you mean lora?"),
+        ("recipe: {name: short}\nrules: [{when: {method: {}}, drop: true}]", 8, "unknown method '{}'; expected one of"),
         ("recipe: {name: short}\nrules: [{when: {datset: x}, drop: true}]", 8, "did you mean dataset?"),
         ("recipe: {name: short}\nrules: [{when: {dataset: cuhk}, drop: true}]", 8, "did you mean cuhk_pedes?"),
         ("recipe: {name: short}\nrules:\n  - {when: {}}", 9, "a rule has either `set` with values or `drop: true`"),
