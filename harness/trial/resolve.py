@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -70,11 +71,10 @@ def check(method: str, options: Mapping[str, Any]) -> list[str]:
 def resolve(trial: Trial, data: str | Path) -> Resolved:
     """Solve the budget, write every default out, and name the trial by what decides its result."""
     source = Source(**dict(trial.backbone))
-    method = make(registry.find("methods", trial.method), trial.options)
+    module, options = registry.find("methods", trial.method), json.dumps(trial.options, sort_keys=True)
     sizes, trained_before = shape(source), carried.of(source)
+    method, target, solution = _solved(module, options, sizes, trial.budget, trial.recipe.batch)
     carried.refuse(source, trained_before, Path(trial.method).stem, method, sizes)
-    target = budget.parse(trial.budget) if trial.budget and method.turns else None
-    solution = budget.solve(method, sizes, target, trial.recipe.batch)
     document = trial.as_dict()
     document["options"] = written_out(solution.method)
     document["budget"] = trial.budget if target else None
@@ -117,6 +117,15 @@ def resolve(trial: Trial, data: str | Path) -> Resolved:
         hashes=hashes,
         budget={key: getattr(solution, key) for key in ("mode", "target", "achieved")} if target else None,
     )
+
+
+@functools.lru_cache(maxsize=1024)  # seeds, data sets and rates of a cell have one answer
+def _solved(
+    module: Any, options: str, sizes: Shape, text: str | None, batch: int
+) -> tuple[Method, budget.Budget | None, budget.Solution]:
+    method = make(module, json.loads(options))
+    target = budget.parse(text) if text and method.turns else None
+    return method, target, budget.solve(method, sizes, target, batch)
 
 
 def code(document: Mapping[str, Any]) -> str:
