@@ -1,6 +1,6 @@
 """Little light: every channel is multiplied, and what falls between two grey levels is lost.
 
-Severities 1 to 5: factor 0.7, 0.5, 0.35, 0.2, 0.1. ImageNet-C (Hendrycks and Dietterich, ICLR 2019) has the opposite,
+Severities 1 to 5: factor 0.8, 0.7, 0.6, 0.45, 0.3. ImageNet-C (Hendrycks and Dietterich, ICLR 2019) has the opposite,
 brightness.
 """
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance
 from harness.shifts._draws import Draws
 
 KIND = "images"
-FACTOR = (0.7, 0.5, 0.35, 0.2, 0.1)
+FACTOR = (0.8, 0.7, 0.6, 0.45, 0.3)
 
 
 def apply(image: np.ndarray, severity: int, draw: Draws) -> np.ndarray:

@@ -1,6 +1,6 @@
 """A camera that sees less colour, and at last none, as an infrared one does at night.
 
-Severities 1 to 5: what is left of the colour, 0.7, 0.5, 0.3, 0.15, 0: the image is blended with its grey one (luma of
+Severities 1 to 5: what is left of the colour, 0.8, 0.65, 0.53, 0.3, 0: the image is blended with its grey one (luma of
 ITU-R 601).
 """
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance
 from harness.shifts._draws import Draws
 
 KIND = "images"
-COLOUR = (0.7, 0.5, 0.3, 0.15, 0.0)
+COLOUR = (0.8, 0.65, 0.53, 0.3, 0.0)
 
 
 def apply(image: np.ndarray, severity: int, draw: Draws) -> np.ndarray:

@@ -1,6 +1,6 @@
 """JPEG with strong compression.
 
-Severities 1 to 5: quality as Pillow counts it, 20, 12, 8, 5, 3. ImageNet-C (Hendrycks and Dietterich, ICLR 2019) has
+Severities 1 to 5: quality as Pillow counts it, 40, 28, 18, 12, 7. ImageNet-C (Hendrycks and Dietterich, ICLR 2019) has
 25, 18, 15, 10, 7. Blocks are of 8 pixels at the size of the model, whatever that is.
 """
 
@@ -12,7 +12,7 @@ from PIL import Image
 from harness.shifts._draws import Draws
 
 KIND = "images"
-QUALITY = (20, 12, 8, 5, 3)
+QUALITY = (40, 28, 18, 12, 7)
 
 
 def apply(image: np.ndarray, severity: int, draw: Draws) -> np.ndarray:

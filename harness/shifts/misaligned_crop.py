@@ -1,6 +1,6 @@
 """A box of a detector that missed the person by a little, in a direction that is drawn.
 
-Severities 1 to 5: the box is off by 5, 10, 15, 22, 30 % of the image's sides. What the image does not show goes on as
+Severities 1 to 5: the box is off by 8, 16, 24, 30, 36 % of the image's sides. What the image does not show goes on as
 its outermost pixels do.
 """
 
@@ -10,7 +10,7 @@ from harness.shifts._draws import Draws
 from harness.shifts._pictures import resized
 
 KIND = "images"
-OFF = (0.05, 0.10, 0.15, 0.22, 0.30)
+OFF = (0.08, 0.16, 0.24, 0.30, 0.36)
 
 
 def apply(image: np.ndarray, severity: int, draw: Draws) -> np.ndarray:

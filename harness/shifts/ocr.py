@@ -1,6 +1,6 @@
 """Mistakes of a machine that reads print: letters become signs that look like them.
 
-Severities 1 to 5: share of the letters that have such signs, 2, 5, 8, 14, 25 %. A perturbation of Qiu et al.,
+Severities 1 to 5: share of the letters that have such signs, 0.5, 0.8, 1.2, 2.5, 5 %. A perturbation of Qiu et al.,
 arXiv 2212.08044.
 """
 
@@ -8,7 +8,7 @@ from harness.shifts._draws import Draws
 from harness.shifts._words import letters
 
 KIND = "texts"
-SHARE = (0.02, 0.05, 0.08, 0.14, 0.25)
+SHARE = (0.005, 0.008, 0.012, 0.025, 0.05)
 ALIKE = {
     **{"a": ("o", "@"), "b": ("6", "h"), "c": ("e", "("), "d": ("cl",), "e": ("c", "3"), "f": ("t",), "g": ("9", "q")},
     **{

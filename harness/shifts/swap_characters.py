@@ -1,6 +1,6 @@
 """Letters typed in the wrong order: two neighbours within a word change places.
 
-Severities 1 to 5: share of the words of three letters or more, 8, 16, 28, 45, 70 %. A perturbation of Qiu et al.,
+Severities 1 to 5: share of the words of three letters or more, 2, 5, 8, 16, 30 %. A perturbation of Qiu et al.,
 arXiv 2212.08044.
 """
 
@@ -8,7 +8,7 @@ from harness.shifts._draws import Draws
 from harness.shifts._words import WORD, replaced
 
 KIND = "texts"
-SHARE = (0.08, 0.16, 0.28, 0.45, 0.7)
+SHARE = (0.02, 0.05, 0.08, 0.16, 0.3)
 
 
 def apply(caption: str, severity: int, draw: Draws) -> str:

@@ -1,6 +1,6 @@
 """Slips of the finger: letters become their neighbours on a keyboard.
 
-Severities 1 to 5: share of the letters, 2, 5, 8, 14, 25 %. A perturbation of Qiu et al., arXiv 2212.08044.
+Severities 1 to 5: share of the letters, 0.5, 1, 1.5, 3, 6 %. A perturbation of Qiu et al., arXiv 2212.08044.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from harness.shifts._draws import Draws
 from harness.shifts._words import letters
 
 KIND = "texts"
-SHARE = (0.02, 0.05, 0.08, 0.14, 0.25)
+SHARE = (0.005, 0.01, 0.015, 0.03, 0.06)
 ROWS = (" qwertyuiop ", " asdfghjkl  ", " zxcvbnm    ")  # of a keyboard; each stands a little right of the one above
 
 

@@ -1,6 +1,6 @@
 """Words in another order: some of them change places among themselves.
 
-Severities 1 to 5: share of the words, 20, 40, 60, 80, 100 %. What word order does to retrieval: Hendriksen et al.,
+Severities 1 to 5: share of the words, 8, 14, 20, 40, 100 %. What word order does to retrieval: Hendriksen et al.,
 arXiv 2407.15239.
 """
 
@@ -10,7 +10,7 @@ from harness.shifts._draws import Draws
 from harness.shifts._words import WORD, replaced
 
 KIND = "texts"
-SHARE = (0.2, 0.4, 0.6, 0.8, 1.0)
+SHARE = (0.08, 0.14, 0.2, 0.4, 1.0)
 
 
 def apply(caption: str, severity: int, draw: Draws) -> str:

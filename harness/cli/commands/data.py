@@ -1,4 +1,4 @@
-"""`upbench data`: check, make, pack or map a data set."""
+"""`upbench data`: check, make, pack, map or shift a data set."""
 
 from __future__ import annotations
 
@@ -181,6 +181,40 @@ def maps(name, root, data, settings) -> None:
     found, options = _place(registry.find("datasets", name), data, settings)
     place = str(Path(root) if root else found)
     click.echo(str(data_splits.maps({"dataset": name, "options": {**options, "root": place}}, data)))
+
+
+@command.command("shifts")
+@click.argument("name")
+@root_option
+@click.option("--out", required=True, type=click.Path(dir_okay=False), metavar="FILE.png", help="where to draw it")
+@click.option("--query", type=click.IntRange(min=0), default=0, show_default=True, help="which caption of test")
+@click.option("--image", default="192x64", show_default=True, metavar="HxW", help="height and width in pixels")
+@shared.data_option
+@shared.set_option
+def shifts(name, root, out, query, image, data, settings) -> None:
+    """Draw what every shift does to an image of the data set NAME; what becomes of its caption is in FILE.txt."""
+    from harness.data.pipeline import pack as packing
+    from harness.shifts import _sheet
+    from harness.trial import splits as data_splits
+
+    found, options = _place(registry.find("datasets", name), data, settings)
+    place = str(Path(root) if root else found)
+    test = data_splits.splits({"dataset": name, "options": {**options, "root": place}}, data)["test"]
+    if query >= len(test.captions):
+        raise UserError(f"test has no caption {query}", "--query", f"at most {len(test.captions) - 1}")
+    path, index = Path(out), int(test.caption_image[query])
+    if path.suffix != ".png":
+        raise UserError(f"cannot draw into '{path.name}'", "--out", "a name that ends in .png")
+    images = packing.pack(test, _size(image, ""), Path(data) / ".cache" / "images")
+    try:
+        _sheet.sheet(images, test.image_person, index).save(path)
+        text = "\n".join(_sheet.lines(test.captions[query], query)) + "\n"
+        path.with_suffix(".txt").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write: {error.strerror}", path) from error
+    click.echo(
+        f"{path} and {path.with_suffix('.txt').name}: caption {query} of test with its image {test.images[index]}"
+    )
 
 
 def _size(image: str | None, backbone: str) -> tuple[int, int]:
