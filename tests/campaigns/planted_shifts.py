@@ -4,7 +4,10 @@ from __future__ import annotations
 
 EVERY, DRAWS = "tests/harness/shifts/test_every_shift.py::", "tests/harness/shifts/test_draws.py::"
 TRIAL, SUITES = "tests/harness/trial/test_shifted.py::", "tests/harness/study/test_suites.py::"
-SEEDED = EVERY + "test_it_draws_from_its_seed_or_draws_nothing"
+HAND = "tests/harness/shifts/test_by_hand.py::"
+BOX = HAND + "test_a_rectangle_covers_its_share_at_places_and_in_shapes_that_are_drawn"
+TYPED = HAND + "test_typos_are_neighbours_on_the_keyboard_at_places_that_are_drawn"
+OTHERS = HAND + "test_swapped_colours_are_other_colours"
 ENCODED = TRIAL + "test_only_what_is_touched_is_encoded_again_and_scores_are_the_same_bits"
 DRAW, SHIFT, SPLITS = "harness/shifts/_draws.py", "harness/shifts/_shift.py", "harness/trial/splits.py"
 
@@ -14,8 +17,8 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("shifts", DRAWS + "test_name_seed_and_index_have_their_own_numbers", DRAW, "[word, seed, index]", "[word, seed]"),
     ("shifts", DRAWS + "test_name_seed_and_index_have_their_own_numbers", DRAW, "[word, seed, index]", "[seed, index]"),
     ("shifts", DRAWS + "test_laws", DRAW, "length * np.sin(turn)", "length * np.cos(turn)"),
-    ("shifts", SEEDED, "harness/shifts/occlusion.py", "draw.uniform(3)", "(0.5, 0.5, 0.5)"),
-    ("shifts", SEEDED, "harness/shifts/typos.py", "draw.uniform(len(caption)) <", "np.linspace(0, 1, len(caption)) <"),
+    ("shifts", BOX, "harness/shifts/occlusion.py", "draw.uniform(3)", "(0.5, 0.5, 0.5)"),
+    ("shifts", TYPED, "harness/shifts/typos.py", "draw.uniform(len(caption)) <", "np.linspace(0, 1, len(caption)) <"),
     (
         "shifts",
         TRIAL + "test_the_seed_reaches_the_shift",
@@ -36,6 +39,13 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         SHIFT,
         "self.person != self.person[index]",
         "self.person == self.person",
+    ),
+    (
+        "shifts",
+        OTHERS,
+        "harness/shifts/swap_colour.py",
+        "1 + draw.integers(len(COLOURS) - 1, len(words))",
+        "draw.integers(1, len(words))",
     ),
     # How strong
     (

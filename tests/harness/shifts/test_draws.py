@@ -32,6 +32,8 @@ def test_laws():
     uniform, normal, whole = draw.uniform(4000), draw.normal(4001), draw.integers(5, 4000)
     assert uniform.min() >= 0 and uniform.max() < 1 and stats.kstest(uniform, "uniform").pvalue > 0.01
     assert len(normal) == 4001 and stats.kstest(normal, "norm").pvalue > 0.01
+    first, second = normal[:2001], normal[2001:]
+    assert abs(np.corrcoef(first[:2000], second)[0, 1]) < 0.1 and len(set(normal.tolist())) == 4001
     assert stats.chisquare(np.bincount(whole, minlength=5)).pvalue > 0.01
     assert sorted(draw.permutation(50)) == list(range(50))
     places = np.array([Draws("a", 0, i).permutation(4)[0] for i in range(800)])
