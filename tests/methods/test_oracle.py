@@ -97,7 +97,8 @@ def attached(variant: str) -> Backbone:
     weights = {name: value.float() for name, value in load_file(FOLDER / "tiny_a_weights.safetensors").items()}
     clip = {n.removeprefix("clip."): v for n, v in weights.items() if n.startswith("clip.")}
     backbone = from_state(shape, clip, (cfg["grid"],) * 2, "bilinear")
-    union.Method(parts=parts(**options, s=override)).attach(backbone)
+    if chosen := parts(**options, s=override):
+        union.Method(parts=chosen).attach(backbone)
     with torch.no_grad():
         for name, parameter in trainable(backbone).items():
             if override is None or not name.endswith("prefix.0.scale"):

@@ -83,7 +83,7 @@ def recipe(text: str) -> tuple[str, str]:
         (("size: tiny", "root: 5"), 3, "data set synth_cuhk: root: input should be a valid string, got 5 (int)"),
         (("size: tiny", "root: [a]"), 3, "data set synth_cuhk: root: input should be a valid string, got ['a'] (list)"),
         (("size: tiny", "sise: tiny"), 3, "data set synth_cuhk has no option 'sise'; expected one of size, seed"),
-        (("size: tiny", "noise: .nan"), 3, "data set synth_cuhk: noise: input should be a finite number, got nan"),
+        (("size: tiny", "noise: .nan"), 3, "dataset options: cannot read fraction nan"),
         (("size: tiny", "seed: -1"), 3, "data set synth_cuhk: seed: input should be greater than or equal to 0"),
         (("size: tiny", "fraction: [1]"), 3, "cannot read fraction [1]"),
         (("size: tiny", "identities: 1.5"), 3, "data set synth_cuhk: identities: input should be a valid integer"),

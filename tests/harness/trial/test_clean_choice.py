@@ -46,7 +46,7 @@ class Told:
     def __init__(self, patch, data, folder, val: list[tuple[float, float]], **changes) -> None:
         self.looks, self.states = [], []
 
-        def evaluate(trip, name, of=None):
+        def evaluate(trip, name, of=None, seen=None):
             self.looks.append(name)
             self.states.append(state(trip.backbone))
             # Image to text would choose the very first epoch.

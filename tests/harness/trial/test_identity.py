@@ -45,7 +45,8 @@ def test_methods_depend_on_their_siblings_and_parts(monkeypatch):
     after = {name: meaning.digest(identity.files(name)) for name in names}
     assert {name for name in names if before[name] != after[name]} == {"up_person", "s_prefix"}
     assert identity.code("union", ("lora",)) != identity.code("union", ("prefix",))
-    assert len({identity.code("lora", (), DATA, (loss,)) for loss in registry.names("losses")}) == 6
+    losses = registry.names("losses")
+    assert len({identity.code("lora", (), DATA, (loss,)) for loss in losses}) == len(losses) > 6
     assert identity.code("lora", (), ("synth_cuhk",)) != identity.code("lora", (), ("cuhk_pedes",))
 
 

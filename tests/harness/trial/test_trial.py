@@ -157,9 +157,9 @@ def test_other_data_sets_are_measured_with_the_chosen_epoch(data, tmp_path, monk
     other = {"dataset": "synth_rstp", "options": {"size": "tiny"}}
     looks, look = [], TrialRun._evaluate
 
-    def told(trip, name, of=None):
+    def told(trip, name, of=None, seen=None):
         looks.append((name, (of or trip.trial["dataset"])["dataset"]))
-        return look(trip, name, of)
+        return look(trip, name, of, seen)
 
     monkeypatch.setattr(TrialRun, "_evaluate", told)
     results = run(make(evaluate_on=(TINY, other)), data, tmp_path)[2]
