@@ -232,8 +232,9 @@ class _Kept:
 def _refresh(kept: _Kept, model: Model, told: Callable[[int, int], None]) -> Index:
     known, here = kept.files(), scan(kept.folder, kept.place)
     same = known.merge(here, on=["path", "bytes", "changed"])
-    todo = here[~here["path"].isin(same["path"])]
-    gone = int((~known["path"].isin(here["path"])).sum())
+    unchanged, there = set(same["path"]), set(here["path"])  # sets: pandas looks Arrow's texts up one by one
+    todo = here[[path not in unchanged for path in here["path"]]]
+    gone = sum(path not in there for path in known["path"])
     files, done = same, 0
     if len(todo):
         with kept.appending() as append, ThreadPoolExecutor(parallel.processors()) as pool:
@@ -266,14 +267,21 @@ def _refresh(kept: _Kept, model: Model, told: Callable[[int, int], None]) -> Ind
 
 def scan(folder: Path, place: Path | None = None) -> pd.DataFrame:
     """Images below a folder: path, bytes, time of change in ns; hidden folders and `place` are left out."""
-    found = []
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and Path(root, f) != place)
-        for name in names:
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+    found: list[tuple[str, int, int]] = []
+    todo = [""]
+    while todo:
+        below = todo.pop()
+        for entry in os.scandir(os.path.join(folder, below)):
+            name = os.path.join(below, entry.name)
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if Path(entry.path) != place:
+                    todo.append(name)
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
                 with suppress(FileNotFoundError):  # removed a moment ago
-                    stat = os.stat(os.path.join(root, name))
-                    found.append((os.path.relpath(os.path.join(root, name), folder), stat.st_size, stat.st_mtime_ns))
+                    stat = entry.stat()
+                    found.append((name, stat.st_size, stat.st_mtime_ns))
     table = pd.DataFrame(sorted(found), columns=["path", "bytes", "changed"])
     return table.astype({name: COLUMNS[name] for name in table.columns})
 

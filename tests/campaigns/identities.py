@@ -18,6 +18,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from tests.campaigns.forty import ALSO, ROOMS, ROOT, WARM
 from tests.campaigns.toy import fork
@@ -107,10 +108,10 @@ def complete(study: Path, store: Path, data: Path) -> int:
 def ask(study: Path, store: Path, data: Path) -> int:
     """Lay the study out as `upbench run` does: how many of its trials are committed?"""
     try:
-        from harness.cli import shared
+        from harness.api import asking
         from harness.store.store import Store
 
-        laid = shared.lay_out(shared.load(str(study), {}), str(data), Store(store))
+        laid = asking.lay_out(asking.load(str(study), {}), str(data), Store(store))
         done = Store(store).done(trial["id"] for trial in laid.trials)
     except BaseException:
         return UNPLANNED
@@ -197,12 +198,12 @@ def numbers(study: Path, store: Path, data: Path, rows: Path) -> int:
 
     commit = Store.commit
 
-    def kept(self: Store, record: Record, *given: object) -> bool:
+    def kept(self: Store, record: Record, *given: Any, **named: Any) -> bool:
         trial = {k: record.trial[k] for k in ("status", "trained", "total", "chosen_epoch", "steps", "truncated")}
         trial |= {k: record.trial[k] for k in ("flops_forward", "flops_backward", "adapter_bytes")}
         history = [{k: v for k, v in line.items() if k != "seconds"} for line in record.history]
         rows.write_text(json.dumps([trial, record.scores, history, record.queries], default=str, sort_keys=True))
-        return commit(self, record, *given)
+        return commit(self, record, *given, **named)
 
     Store.commit = kept  # type: ignore[method-assign]
     return main.call(["run", str(study), "--executor", "serial", "--store", str(store), "--data", str(data)])
