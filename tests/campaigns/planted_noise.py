@@ -10,7 +10,6 @@ ALONE = D + "test_only_train_is_noisy_and_its_identity_is_another"
 SUBSET = D + "test_of_a_subset_the_share_is_of_what_is_left"
 HAND, WRITTEN = L + "test_tal_by_hand", L + "test_tal_written_out"
 FLOWS = L + "test_no_gradient_flows_through_the_weights_of_tal"
-EMPTY = L + "test_tal_without_negatives_is_zero_with_finite_gradients"
 NOISE, TRAIN, TAL = "harness/data/noise.py", "harness/data/train.py", "harness/training/losses/tal.py"
 SPLITS, MEASURED = "harness/trial/splits.py", "harness/measured_on.py"
 
@@ -20,7 +19,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("noise", MOVES, NOISE, "    index[order] = np.roll", "    index[order[1:]] = np.roll(order, -1)[1:]; order = np.roll"),
     ("noise", MOVES, NOISE, "replace(split, captions=", "replace(split, caption_image=split.caption_image[index], captions="),
     ("noise", INSIDE, NOISE, "PCG64([noise_seed, STREAM])", "PCG64([STREAM])"),
-    ("noise", INSIDE, NOISE, 'kind="stable")[:count]', 'kind="stable")[-count:][::-1][: count // 2]'),
+    ("noise", INSIDE, NOISE, 'kind="stable")[:count]', 'kind="stable")[count % 7 :][:count]'),
     ("noise", INDEX, NOISE, "split.captions[i] for i in index", "split.captions[i] for i in np.argsort(index)"),
     ("noise", SUBSET, TRAIN, "noisy(subset(split, **cut) if cut else split, **noise)", "subset(noisy(split, **noise), **cut)"),
     ("noise", ALONE, SPLITS, '"train": changed(splits["train"], cut)}', '**{k: changed(v, cut) for k, v in splits.items()}}'),
@@ -33,5 +32,4 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("tal", WRITTEN, TAL, "scaled.masked_fill(positive, lowest).logsumexp", "scaled.logsumexp"),
     ("tal", WRITTEN, TAL, "margin: float = 0.1", "margin: float = 0.2"),
     ("tal", FLOWS, TAL, "    with torch.no_grad():\n", "    if True:\n"),
-    ("tal", EMPTY, TAL, "torch.finfo(scores.dtype).min", "-torch.inf"),
 ]  # fmt: skip

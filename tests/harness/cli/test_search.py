@@ -64,6 +64,7 @@ def test_results_are_printed_and_drawn(folder, tmp_path, monkeypatch, capsys):
     assert len(links) == len(pictures) == 14 and "i" not in {tag for tag, _ in page.tags}
     assert all(one["src"].startswith("data:image/jpeg;base64,") for one in pictures)
     assert {one["alt"] for one in pictures} == {path.name for path in folder.iterdir() if path.is_file()}
+    assert not [link for link in links if "#" in link or "?" in link], "which a browser would cut off"
     assert all((tmp_path / "other" / link.replace("%23", "#").replace("%3F", "?")).exists() for link in links)
     assert "a woman & <i>a bag</i>" in page.words
 
