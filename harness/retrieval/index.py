@@ -232,9 +232,8 @@ class _Kept:
 def _refresh(kept: _Kept, model: Model, told: Callable[[int, int], None]) -> Index:
     known, here = kept.files(), scan(kept.folder, kept.place)
     same = known.merge(here, on=["path", "bytes", "changed"])
-    unchanged, there = set(same["path"]), set(here["path"])  # sets: pandas looks Arrow's texts up one by one
-    todo = here[[path not in unchanged for path in here["path"]]]
-    gone = sum(path not in there for path in known["path"])
+    unchanged, there = set(same["path"]), set(here["path"])  # pandas looks texts up more slowly
+    todo, gone = here[[path not in unchanged for path in here["path"]]], len(set(known["path"]) - there)
     files, done = same, 0
     if len(todo):
         with kept.appending() as append, ThreadPoolExecutor(parallel.processors()) as pool:
@@ -271,10 +270,8 @@ def scan(folder: Path, place: Path | None = None) -> pd.DataFrame:
     todo = [""]
     while todo:
         below = todo.pop()
-        for entry in os.scandir(os.path.join(folder, below)):
+        for entry in (entry for entry in os.scandir(os.path.join(folder, below)) if entry.name[0] != "."):
             name = os.path.join(below, entry.name)
-            if entry.name.startswith("."):
-                continue
             if entry.is_dir(follow_symlinks=False):
                 if Path(entry.path) != place:
                     todo.append(name)
