@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.labels import labels
@@ -20,6 +20,7 @@ from harness.labels import labels
 PLACE = ("root", "check_files")  # where the files lie, and whether they are looked for
 TRAIN = ("fraction", "identities", "subset_seed", "noise", "noise_seed", "noise_index")  # val and test stay as they are
 SHIFT = ("shift", "severity", "shift_seed")  # train and val stay as they are
+SEVERITIES = (1, 2, 3, 4, 5)  # of a shift
 SEED = "shift_seed"  # 0 where it is not given
 
 
@@ -60,6 +61,11 @@ class MeasuredOn:
     def text(self) -> str:
         """The identity: the name, and as JSON the options that were given."""
         return f"{self.name} {json.dumps(self.given, sort_keys=True)}" if self.options else self.name
+
+    @property
+    def unshifted(self) -> MeasuredOn:
+        """The same without a shift."""
+        return replace(self, options=tuple((key, value) for key, value in self.options if key not in SHIFT))
 
     @property
     def given(self) -> dict[str, Any]:

@@ -72,15 +72,16 @@ def method_of(trained: Trained) -> Method:
 
 def names(trained: Trained | None) -> tuple[str, ...]:
     """The method and the parts of a union, whose code decides the features."""
-    return tuple(dict.fromkeys(_names(trained.method, method_of(trained)))) if trained else ()
+    return tuple(dict.fromkeys(made_of(trained.method, method_of(trained)))) if trained else ()
 
 
-def _names(name: str, method: Method) -> Iterator[str]:
+def made_of(name: str, method: Method) -> Iterator[str]:
+    """A method's name, and those of the parts of a union."""
     yield name
     members = getattr(method, "members", ())
     if isinstance(members, dict):
         for part, member in members.items():
-            yield from _names(part.split("#")[0], member)
+            yield from made_of(part.split("#")[0], member)
 
 
 def added(trained: Trained | None, shape: Shape) -> int:

@@ -120,12 +120,9 @@ def lay_out(study: Study, data: str, results: Store) -> Laid:
 def lacking(resolved: Iterable[dict]) -> list[UserError]:
     """What to say of backbones of trials whose weights are not on this machine, one fault for each backbone."""
     from harness.model import weights
+    from harness.trial.kept.attached import source_of
 
-    backbones: list[dict[str, Any]] = [trial["trial"]["backbone"] for trial in resolved]
-    plain: list[dict[str, Any]] = [
-        {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()} for values in backbones
-    ]
-    sources = {weights.Source(**values) for values in plain}
+    sources = {source_of(trial["trial"]) for trial in resolved}
     return [fault for source in sorted(sources, key=str) if (fault := weights.lacking(source))]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from pathlib import Path
 
 from harness.api import asking
@@ -30,17 +29,12 @@ def export(
         EnvironmentFault: the backbone is not here or has changed, or the folder cannot be written.
     """
     from harness.export import export as exports
-    from harness.export import model as models
+    from harness.retrieval import of_trial
     from harness.store.store import Store
-    from harness.training.recipe import Recipe
     from harness.trial.kept import model
-    from harness.trial.kept.attached import source_of
 
     results = Store(asking.places(store)[0])
     kept = model.read(results, model.whole(results, trial))
     recipe = {**kept.trial["recipe"], "precision": "float32"}
     kept = dataclasses.replace(kept, trial={**kept.trial, "recipe": recipe})
-    scale = -math.log(Recipe(**recipe).temperature) if kept.tensors else models.SCALE
-    source = source_of(kept.trial)
-    what = (model.applied(kept, device="cpu"), source, kept.trial["method"], kept.trial["options"])
-    return exports.export(models.of(*what, logit_scale=scale, trial=kept.row["id"]), folder, form, merge)
+    return exports.export(of_trial.made(kept), folder, form, merge)

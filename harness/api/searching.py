@@ -79,6 +79,9 @@ def search(
     Raises:
         UserError, DataError, EnvironmentFault: as `load` and `index`; no sentence, or an empty one.
     """
+    from harness.retrieval.model import refuse_empty
+
+    refuse_empty([sentences] if isinstance(sentences, str) else sentences)  # before a folder is indexed for it
     return index(folder, model, **given).search(sentences, top)
 
 

@@ -21,8 +21,9 @@ from safetensors.torch import save_file
 
 from harness.model.clip import Backbone, Shape
 from harness.model.names import theirs
+from harness.model.source import SHIPPED, Source
 from harness.model.tokenizer import cut
-from harness.model.weights import SHIPPED, Source, load, random, shape
+from harness.model.weights import load, random, shape
 from harness.training.recipe import Recipe
 from harness.trial import splits
 from harness.trial.loader import Loader

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.split import Split
-from harness.data.subset import share
+from harness.data.subset import order, share
 from harness.errors import DataError, UserError
 
 STREAM = 2  # of random numbers; `subset` has 0 and 1
@@ -42,9 +42,9 @@ def noisy(split: Split, noise: object = None, noise_seed: int = 0, noise_index: 
     count = round(share(noise) * len(split.captions))
     if count == 1:
         raise UserError(f"noise {noise} moves one of {len(split.captions)} captions", "dataset options", "two or more")
-    order = np.argsort(np.random.PCG64([noise_seed, STREAM]).random_raw(len(split.captions)), kind="stable")[:count]
+    moving = order(len(split.captions), noise_seed, STREAM)[:count]
     index = np.arange(len(split.captions))
-    index[order] = np.roll(order, -1)  # one cycle, so that every one of them moves
+    index[moving] = np.roll(moving, -1)  # one cycle, so that every one of them moves
     return _moved(split, index)
 
 

@@ -55,13 +55,13 @@ def subset(split: Split, fraction: object = None, identities: int | None = None,
                 f"cannot take {identities!r} identities", "dataset options", f"a whole number from 1 to {known:,}"
             )
         chosen = np.zeros(known, dtype=bool)
-        chosen[_order(known, subset_seed, IDENTITIES)[:identities]] = True
+        chosen[order(known, subset_seed, IDENTITIES)[:identities]] = True
         captions = chosen[split.caption_person]
     if fraction is not None:
-        order = _order(len(captions), subset_seed, CAPTIONS)
-        order = order[captions[order]]
+        drawn = order(len(captions), subset_seed, CAPTIONS)
+        drawn = drawn[captions[drawn]]
         captions = np.zeros_like(captions)
-        captions[order[: max(1, round(share(fraction) * len(order)))]] = True
+        captions[drawn[: max(1, round(share(fraction) * len(drawn)))]] = True
     return split if captions.all() else keep(split, captions)
 
 
@@ -82,6 +82,6 @@ def keep(split: Split, captions: np.ndarray) -> Split:
     )
 
 
-def _order(count: int, seed: int, stream: int) -> np.ndarray:
+def order(count: int, seed: int, stream: int) -> np.ndarray:
     """A random permutation, int64 [count], from raw bits: these never change with numpy's version."""
     return np.argsort(np.random.PCG64([seed, stream]).random_raw(count), kind="stable")

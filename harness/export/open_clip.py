@@ -16,9 +16,8 @@ from safetensors.torch import save_file
 
 from harness.export.model import Model, pixels, plain, state, vocabulary
 from harness.model.clip import Shape
+from harness.model.source import CONFIG
 from harness.model.weights import FILE
-
-CONFIG = "open_clip_config.json"
 
 
 def write(model: Model, folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 SHIPPED = Path(__file__).parents[1] / "backbones"
+CONFIG = "open_clip_config.json"  # in a folder of open_clip's `local-dir` layout
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,14 @@ class Source:
     trained_at: tuple[int, int] | None = None
 
 
+def shipped() -> list[str]:
+    """Names of the backbones that ship with the harness."""
+    return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / CONFIG).is_file())
+
+
 def folder_of(name: str) -> Path | None:
     for folder in (SHIPPED / name, Path(name)):
-        if (folder / "open_clip_config.json").is_file():
+        if (folder / CONFIG).is_file():
             return folder
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -52,6 +52,16 @@ def resize_position(table: Tensor, old: tuple[int, int], new: tuple[int, int], r
     bicubic = resize == "bicubic"
     grid = F.interpolate(grid, new, mode=resize, align_corners=False, antialias=bicubic)
     return torch.cat([table[:1], grid.flatten(2)[0].T])
+
+
+def blocks(state: Iterable[str], start: str) -> int:
+    """Blocks of the tower whose names begin with `start`: `visual.transformer.` or `transformer.`."""
+    return len({name.removeprefix(start).split(".")[1] for name in state if name.startswith(f"{start}resblocks.")})
+
+
+def ratio(patches: int) -> int | None:
+    """Rows over columns of a usual grid of so many patches: 1, 2 (256x128) or 3 (384x128); None where it is none."""
+    return next((k for k in (1, 2, 3) if patches == k * math.isqrt(patches // k) ** 2), None)
 
 
 def random(sizes: Shape, seed: int = 0) -> Backbone:

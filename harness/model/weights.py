@@ -22,7 +22,7 @@ from torch import Tensor
 from harness.errors import EnvironmentFault, UserError, nearest
 from harness.model import exported, open_clip_files, weight_files
 from harness.model.clip import Backbone, Shape, TowerShape
-from harness.model.source import SHIPPED, Source, folder_of, from_json
+from harness.model.source import CONFIG, Source, folder_of, from_json, shipped
 from harness.model.state_dict import from_state, random
 
 FILE = "open_clip_model.safetensors"  # of a folder in open_clip's layout
@@ -43,12 +43,12 @@ def _config(source: Source) -> dict[str, Any]:
     """open_clip's model configuration, with `preprocess` beside it for folders."""
     folder = folder_of(source.name)
     if folder:
-        whole = json.loads((folder / "open_clip_config.json").read_text())
+        whole = json.loads((folder / CONFIG).read_text())
         config = {**whole["model_cfg"], "preprocess": whole.get("preprocess_cfg", {})}
     else:
         found = open_clip_files.config(source.name)
         if found is None:
-            known = [*(p.name for p in SHIPPED.iterdir() if p.is_dir()), *open_clip_files.models()]
+            known = [*shipped(), *open_clip_files.models()]
             raise UserError(f"unknown backbone '{source.name}'", nearest=nearest(source.name, known))
         config = found
         if source.pretrained and not Path(source.pretrained).exists():

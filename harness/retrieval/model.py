@@ -24,6 +24,12 @@ from harness.model.source import Source
 from harness.model.tokenizer import tokenizer
 
 
+def refuse_empty(sentences: Sequence[str]) -> None:
+    """Raise UserError for a sentence without words."""
+    if empty := [number for number, text in enumerate(sentences, start=1) if not text.strip()]:
+        raise UserError(f"sentence {empty[0]} is empty", "sentences", "words")
+
+
 class Model:
     """Sentences and images to features that are compared by their dot product.
 
@@ -144,8 +150,7 @@ class Model:
         """
         if isinstance(sentences, str):
             raise UserError("one text where a list of sentences belongs", "sentences", "[text]")
-        if empty := [number for number, text in enumerate(sentences) if not text.strip()]:
-            raise UserError(f"sentence {empty[0] + 1} is empty", "sentences", "words")
+        refuse_empty(sentences)
         if not sentences:
             return np.empty((0, self.embed), np.float32)
         ids, _ = self._words(list(sentences))

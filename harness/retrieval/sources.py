@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.model import open_clip_files, weight_files
-from harness.model.source import SHIPPED, Source, folder_of
+from harness.model.source import SHIPPED, Source, folder_of, shipped
+from harness.model.state_dict import blocks, ratio
 
 
 def source_of(what: str | Path, activation: str = "auto") -> Source:
@@ -25,7 +26,7 @@ def source_of(what: str | Path, activation: str = "auto") -> Source:
         return Source(str(what) if (SHIPPED / str(what)).is_dir() else str(folder), activation=activation)
     path = Path(what)
     if not path.exists():
-        known = ", ".join(sorted(p.name for p in SHIPPED.iterdir() if (p / "open_clip_config.json").is_file()))
+        known = ", ".join(shipped())
         raise UserError(f"no model '{what}'", expected=f"a file or folder of weights, a trial's id, or one of {known}")
     state = weight_files.form(path).state
     try:
@@ -34,9 +35,9 @@ def source_of(what: str | Path, activation: str = "auto") -> Source:
             "embed_dim": state["text_projection"].shape[1],
             "vision_cfg.width": state["visual.conv1.weight"].shape[0],
             "vision_cfg.patch_size": patch,
-            "vision_cfg.layers": _blocks(state, "visual.transformer."),
+            "vision_cfg.layers": blocks(state, "visual.transformer."),
             "text_cfg.width": state["token_embedding.weight"].shape[1],
-            "text_cfg.layers": _blocks(state, "transformer."),
+            "text_cfg.layers": blocks(state, "transformer."),
             "text_cfg.vocab_size": state["token_embedding.weight"].shape[0],
             "text_cfg.context_length": len(state["positional_embedding"]),
         }
@@ -61,12 +62,7 @@ def _fits(name: str, sizes: dict[str, int]) -> bool:
 
 def _image(positions: int, patch: int) -> tuple[int, int] | None:
     """The image of a table of that many patches: square, 384x128 or 256x128; None where it is none of them."""
-    for ratio in (1, 3, 2):
-        rows, columns = math.isqrt(positions * ratio), math.isqrt(positions // ratio)
-        if rows * columns == positions and rows == ratio * columns:
-            return rows * patch, columns * patch
-    return None
-
-
-def _blocks(state: dict, start: str) -> int:
-    return len({name.removeprefix(start).split(".")[1] for name in state if name.startswith(f"{start}resblocks.")})
+    if (over := ratio(positions)) is None:
+        return None
+    columns = math.isqrt(positions // over)
+    return over * columns * patch, columns * patch

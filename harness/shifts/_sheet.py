@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from harness import registry
+from harness.measured_on import SEVERITIES
 from harness.shifts._draws import Draws
-from harness.shifts._shift import SEVERITIES, Pictures, Shift
+from harness.shifts._shift import Pictures, Shift
 
 GAP, LABEL, FONT = 8, 170, 15  # pixels
 

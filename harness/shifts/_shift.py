@@ -14,11 +14,10 @@ import numpy as np
 from harness import meaning, registry
 from harness.data.split import Split
 from harness.errors import DataError, brief, nearest
-from harness.measured_on import SHIFT
+from harness.measured_on import SEVERITIES, SHIFT
 from harness.shifts._draws import Draws
 
 OPTIONS = SHIFT  # of every data set; they act on test alone
-SEVERITIES = (1, 2, 3, 4, 5)
 KINDS = ("images", "texts", "content")
 
 

@@ -103,13 +103,7 @@ def _homed(found: Tables, homes: dict[str, str]) -> Iterable[tuple[str, pa.Table
         if table == "trials":
             yield table, rows
             continue
-        coded = rows["id"].combine_chunks().dictionary_encode()
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        words = pa.array([homes.get(ident, ident) for ident in coded.dictionary.to_pylist()], schema.TEXT)
-        yield (
-            table,
-            rows.set_column(rows.schema.get_field_index("id"), rows.schema.field("id"), words.take(coded.indices)),
-        )
+        yield table, schema.reworded(rows, "id", lambda ident: homes.get(ident, ident))
 
 
 def _without(rows: pa.Table, idents: Sequence[str]) -> pa.Table:

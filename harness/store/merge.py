@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.measured_on import MeasuredOn
-from harness.store import later
+from harness.store import later, schema
 from harness.store.files import models, packs, shards
 from harness.store.files.packs import FILES, TABLES, Entry
 from harness.store.reading import Entries
@@ -42,10 +42,7 @@ def alike(ours: Entry, theirs: Entry) -> bool:
 def _plain(table: pa.Table) -> pa.Table:
     """The rows with the bare names of data sets: their order tells those of one name apart, and two studies may write
     one data set with other words."""
-    coded = table["dataset"].combine_chunks().dictionary_encode()
-    names = pa.array([MeasuredOn.parse(text).name for text in coded.dictionary.to_pylist()], pa.string())
-    index = table.schema.get_field_index("dataset")
-    return table.set_column(index, table.schema.field(index), names.take(coded.indices))
+    return schema.reworded(table, "dataset", lambda text: MeasuredOn.parse(text).name)
 
 
 def take(

@@ -7,7 +7,7 @@ a new column that may be null needs no new version, since readers fill it with n
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -191,6 +191,19 @@ def holds(table: str, column: str, value: object) -> bool:
     except (*UNFIT, TypeError):
         return False
     return True
+
+
+def coded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A column of texts, each of them once, and where it stands; also of a column without rows."""
+    found = column.combine_chunks().dictionary_encode()
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def reworded(table: pa.Table, column: str, word: Callable[[str], str]) -> pa.Table:
+    """A table with other texts in one column."""
+    found, index = coded(table[column]), table.schema.get_field_index(column)
+    words = pa.array([word(text) for text in found.dictionary.to_pylist()], TEXT)
+    return table.set_column(index, table.schema.field(index), words.take(found.indices))
 
 
 def conform(table: str, found: pa.Table) -> pa.Table:

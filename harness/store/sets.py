@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.measured_on import MeasuredOn, told
+from harness.store import schema
 
 Written = Sequence[Mapping[str, Any]]
 # What a trial has once for each data set.
@@ -158,8 +159,7 @@ def _count(written: Written, name: str) -> int:
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
-    coded = column.combine_chunks().dictionary_encode()
-    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    coded = schema.coded(column)
     return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
 
 

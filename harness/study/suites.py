@@ -7,11 +7,10 @@ from typing import Any
 
 from harness import registry
 from harness.errors import brief, nearest
-from harness.measured_on import SHIFT
+from harness.measured_on import SEVERITIES, SHIFT
 from harness.study.values import named
 
 SUITES = {"images": ("images",), "texts": ("texts",), "all": ("images", "texts"), "content": ("content",)}
-SEVERITIES = (1, 2, 3, 4, 5)
 KEYS = ("shifts", "severities")
 
 

@@ -134,8 +134,8 @@ def code(document: Mapping[str, Any]) -> str:
 
 
 def _code(document: Mapping[str, Any], method: Method, source: Source) -> str:
-    members = getattr(method, "members", ())
-    parts = tuple(name.split("#")[0] for name in members) if isinstance(members, dict) else ()
+    _, *members = carried.made_of(document["method"], method)
+    parts = tuple(members)
     parts += carried.names(carried.of(source))
     names = tuple(of["dataset"] for of in (document["dataset"], *document["evaluate_on"]))
     return identity.code(document["method"], parts, names, tuple(document["recipe"]["losses"]))

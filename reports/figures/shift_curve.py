@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.drawing import artists, palette, style
-from reports.robustness.drops import Robustness, Under, best_at_each, marked, over, robustness
+from reports.robustness.drops import Robustness, Under, best_at_each, marked, numbers_of, over, quantity, robustness
 from reports.robustness.shifts import KINDS
 from reports.statistics import Interval
 
@@ -97,20 +97,6 @@ def _title(one: Robustness, kind: str) -> str:
 
 
 def _number(one: Robustness, u: Under, kind: str, severity: int, interval: Interval) -> dict:
-    what = "still first" if kind == "content" else "MMI"
     half = "" if interval.half is None else f" ± {interval.half:.2f}"
-    return {
-        "dataset": one.place,
-        "kind": kind,
-        "severity": severity,
-        "label": u.cell.label,
-        "variant": " ".join(f"{k}={v}" for k, v in u.cell.variant),
-        "budget": u.cell.budget,
-        "trained_parameters": u.cell.trained,
-        "quantity": what,
-        "mean": interval.mean,
-        "low": interval.low,
-        "high": interval.high,
-        "seeds": len(u.seeds),
-        "tip": f"{u.name}, {kind}, severity {severity}\n{what} {interval.mean:.2f}{half} %",
-    }
+    tip = f"{u.name}, {kind}, severity {severity}\n{quantity(kind)} {interval.mean:.2f}{half} %"
+    return {**numbers_of(u, one.place, kind, {"severity": severity}, interval), "tip": tip}

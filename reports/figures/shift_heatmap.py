@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 
 from reports.drawing import artists, palette, style
 from reports.drawing.shades import DIVERGING, SHADES, ink
-from reports.robustness.drops import Robustness, Under, best_at_each, over, robustness, ties
+from reports.robustness.drops import Robustness, Under, best_at_each, numbers_of, over, quantity, robustness, ties
 from reports.statistics import Sample
 
 if TYPE_CHECKING:
@@ -135,23 +135,11 @@ def signed(value: float) -> str:
 
 def _number(u: Under, row: Row, sample: Sample | None, best: bool, tied: bool, place: str) -> dict:
     interval = None if sample is None else sample.interval()
-    what = "still first" if row.kind == "content" else "MMI"
     half = "" if interval is None or interval.half is None else f" ± {interval.half:.2f}"
     value = "no number" if interval is None else f"{interval.mean:.2f}{half} %"
     return {
-        "dataset": place,
-        "kind": row.kind,
-        "shift": row.words,
-        "label": u.cell.label,
-        "variant": " ".join(f"{k}={v}" for k, v in u.cell.variant),
-        "budget": u.cell.budget,
-        "trained_parameters": u.cell.trained,
-        "quantity": what,
-        "mean": None if interval is None else interval.mean,
-        "low": None if interval is None else interval.low,
-        "high": None if interval is None else interval.high,
-        "seeds": len(u.seeds),
+        **numbers_of(u, place, row.kind, {"shift": row.words}, interval),
         "best": best,
         "tied": tied,
-        "tip": f"{u.name}, {row.words}\n{what} {value}",
+        "tip": f"{u.name}, {row.words}\n{quantity(row.kind)} {value}",
     }

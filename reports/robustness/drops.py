@@ -17,7 +17,7 @@ from reports.cells import Cell, cells, home, leading, places
 from reports.compare import Records, records_of
 from reports.declared import remembered
 from reports.robustness.shifts import KINDS, kind, shifted
-from reports.statistics import Difference, Sample, apart, drop, holm, mean_of, sample, share
+from reports.statistics import Difference, Interval, Sample, apart, drop, holm, mean_of, sample, share
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -94,6 +94,29 @@ def marked(statuses: Iterable[str]) -> list[str]:
     seen = set(statuses)
     single = ["hollow: one seed, its interval for other identities alone"] * ("single" in seen)
     return single + ["half-filled: fewer seeds than declared"] * ("partial" in seen)
+
+
+def numbers_of(u: Under, place: str, kind: str, at: Mapping[str, object], interval: Interval | None) -> dict:
+    """What a figure keeps of one number; `at` says of which shift or severity it is."""
+    return {
+        "dataset": place,
+        "kind": kind,
+        **at,
+        "label": u.cell.label,
+        "variant": " ".join(f"{k}={v}" for k, v in u.cell.variant),
+        "budget": u.cell.budget,
+        "trained_parameters": u.cell.trained,
+        "quantity": quantity(kind),
+        "mean": None if interval is None else interval.mean,
+        "low": None if interval is None else interval.low,
+        "high": None if interval is None else interval.high,
+        "seeds": len(u.seeds),
+    }
+
+
+def quantity(kind: str) -> str:
+    """What is told of a kind of shifts."""
+    return "still first" if kind == "content" else "MMI"
 
 
 def over(found: Mapping[At, Sample], at: Sequence[Sequence[At]]) -> Sample | None:

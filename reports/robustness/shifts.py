@@ -21,7 +21,6 @@ from reports.declared import remembered
 if TYPE_CHECKING:
     from harness.store.store import Results
 
-OPTIONS = ("shift", "severity", "shift_seed")
 # What a shift changes. Content edits make another query, which a good model answers otherwise: no robustness.
 KINDS = ("images", "texts", "content")
 
@@ -38,12 +37,11 @@ class Shifted:
 @remembered
 def shifted(results: Results) -> dict[str, Shifted]:
     """The shifted data sets of a study by their labels, as far as the data set as it comes is there too."""
-    plain = {(on.name, on.options): label for label, on in results.measured_on.items() if "shift" not in on.given}
+    plain = {on.text: label for label, on in results.measured_on.items() if "shift" not in on.given}
     found = {}
     for label, on in results.measured_on.items():
-        rest = tuple((key, value) for key, value in on.options if key not in OPTIONS)
-        if "shift" in on.given and (on.name, rest) in plain:
-            found[label] = Shifted(str(on.given["shift"]), int(on.given.get("severity", 1)), plain[on.name, rest])
+        if "shift" in on.given and (clean := plain.get(on.unshifted.text)) is not None:
+            found[label] = Shifted(str(on.given["shift"]), int(on.given.get("severity", 1)), clean)
     return found
 
 

@@ -22,7 +22,8 @@ TRAINED, FORMS, CARRIED = "harness/model/trained.py", "harness/model/forms.py", 
 EXPORTED, WEIGHTS, RESOLVE = "harness/model/exported.py", "harness/model/weights.py", "harness/trial/resolve.py"
 MODEL, OPEN, HUGGING = "harness/export/model.py", "harness/export/open_clip.py", "harness/export/huggingface.py"
 ADAPTER, OWN, EXPORT = "harness/export/peft.py", "harness/export/upbench.py", "harness/export/export.py"
-API, TOKENIZER = "harness/api/exporting.py", "harness/model/tokenizer.py"
+OF_TRIAL = "harness/retrieval/of_trial.py"
+TOKENIZER = "harness/model/tokenizer.py"
 
 PLANTED: list[tuple[str, str, str, str, str]] = [
     # UP-Person's release
@@ -165,9 +166,9 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     (
         "form",
         CALL + "test_open_clip_has_its_features_and_the_temperature_it_was_trained_at",
-        API,
-        "-math.log(Recipe(**recipe).temperature)",
-        "math.log(Recipe(**recipe).temperature)",
+        OF_TRIAL,
+        '-math.log(of.trial["recipe"]["temperature"])',
+        'math.log(of.trial["recipe"]["temperature"])',
     ),
     (
         "form",
@@ -179,8 +180,8 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     (
         "form",
         CALL + "test_loaded_again_it_is_the_model_of_the_trial[lora-reference]",
-        API,
-        'trial=kept.row["id"]',
+        OF_TRIAL,
+        'trial=of.row["id"]',
         "trial=None",
     ),
     (

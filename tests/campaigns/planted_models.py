@@ -112,8 +112,8 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "later",
         L + "test_it_is_read_as_the_trials_own_in_shards_and_packs",
         LATER,
-        "words.take(coded.indices)",
-        'rows["id"]',
+        "homes.get(ident, ident))",
+        "ident)",
     ),
     (
         "later",

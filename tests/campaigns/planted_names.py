@@ -53,7 +53,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     (GIVEN, "harness/cli/commands/status.py", '("trial", "method", "budget", "data set", "seed", column),\n                ((r["id"][:6], *(r[key] for key in PLACE[1:]),', '("trial", "method", "budget", "seed", column),\n                ((r["id"][:6], *(r[key] for key in PLACE[1:] if key != "dataset"),'),
     (RANKS, "harness/store/rescored.py", 'KEY = ("id", "dataset", "split", "direction")', 'KEY = ("id", "split", "direction")'),
     (RANKS, SETS, 'tables = {**found, **{n: _with', 'tables = {**{n: _with'),
-    (MERGE, "harness/store/merge.py", "[MeasuredOn.parse(text).name for text", "[text for text"),
+    (MERGE, "harness/store/merge.py", "MeasuredOn.parse(text).name)", "text)"),
     # A trial and a study
     (TRIAL, "harness/trial/row.py", '"dataset": on.text, "split"', '"dataset": on.name, "split"'),
     (TRIAL, "harness/trial/stages.py", "columns.scores(self.record, on, choice, self._evaluate(\"test\", other, seen))", "columns.scores(self.record, on, choice, self._evaluate(\"test\"))"),

@@ -15,11 +15,11 @@ SPLITS, MEASURED = "harness/trial/splits.py", "harness/measured_on.py"
 
 PLANTED: list[tuple[str, str, str, str, str]] = [
     ("noise", MOVES, NOISE, "round(share(noise) * len(split.captions))", "round(share(noise) * len(split.images))"),
-    ("noise", MOVES, NOISE, "np.roll(order, -1)", "np.roll(order, 0)"),
-    ("noise", MOVES, NOISE, "    index[order] = np.roll", "    index[order[1:]] = np.roll(order, -1)[1:]; order = np.roll"),
+    ("noise", MOVES, NOISE, "np.roll(moving, -1)", "np.roll(moving, 0)"),
+    ("noise", MOVES, NOISE, "    index[moving] = np.roll", "    index[moving[1:]] = np.roll(moving, -1)[1:]; moving = np.roll"),
     ("noise", MOVES, NOISE, "replace(split, captions=", "replace(split, caption_image=split.caption_image[index], captions="),
-    ("noise", INSIDE, NOISE, "PCG64([noise_seed, STREAM])", "PCG64([STREAM])"),
-    ("noise", INSIDE, NOISE, 'kind="stable")[:count]', 'kind="stable")[count % 7 :][:count]'),
+    ("noise", INSIDE, NOISE, "noise_seed, STREAM)", "0, STREAM)"),
+    ("noise", INSIDE, NOISE, 'STREAM)[:count]', 'STREAM)[count % 7 :][:count]'),
     ("noise", INDEX, NOISE, "split.captions[i] for i in index", "split.captions[i] for i in np.argsort(index)"),
     ("noise", SUBSET, TRAIN, "noisy(subset(split, **cut) if cut else split, **noise)", "subset(noisy(split, **noise), **cut)"),
     ("noise", ALONE, SPLITS, '"train": changed(splits["train"], cut)}', '**{k: changed(v, cut) for k, v in splits.items()}}'),

@@ -41,7 +41,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
      "what = (__import__('harness.model.weights', fromlist=['load']).load(source_of(of.trial)),"),
     ("search", M + "test_the_model_of_a_trial_is_the_trained_one", MODEL, "f\"{self._told} merged\"", "self._told"),
     ("search", M + "test_the_model_of_a_trial_is_the_trained_one", MODEL, "merged._made, merged._merged = self._made, True", "pass"),
-    ("search", SIZES, SOURCES, "rows == ratio * columns", "columns == ratio * rows"),
+    ("search", SIZES, SOURCES, "over * columns * patch, columns * patch", "columns * patch, over * columns * patch"),
     ("search", SIZES, SOURCES, "min(names, key=len)", "max(names, key=len)"),
     ("search", F + "test_a_data_set", FEATURES, "person, image = part.split.caption_person", "person, image = part.split.caption_image"),
     ("search", F + "test_a_folder", FEATURES, "index += len(good)", "index += 0"),

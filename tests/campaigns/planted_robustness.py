@@ -22,7 +22,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     (STATISTICS, S, "a.drawn - b.drawn", "a.drawn - b.drawn[::-1]"),
     (STATISTICS, S, "np.where(whole.values == 0, np.nan,", "np.where(whole.values == 0, 0.0,"),
     # Which data set is another one under a shift
-    (HAND, K, '"shift" in on.given and (on.name, rest) in plain', '"shift" in on.given'),
+    (HAND, K, 'plain.get(on.unshifted.text)) is not None', 'plain.get(on.unshifted.text, label)) is not None'),
     (HAND, K, 'under = {label for label, on in results.measured_on.items() if "shift" in on.given}', "under = set()"),
     (HAND, K, "value.value in KINDS else", "value.value in KINDS[:2] else"),
     # Means, seeds and kinds

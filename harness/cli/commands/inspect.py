@@ -38,7 +38,8 @@ def command(study, ident, method, budget, dataset, seed, queries, choice_seed, p
 
     style.preset(preset)
     name = Path(study).stem if study.endswith((".yaml", ".yml")) else study
-    results = Store(store).read(name)
+    here = Store(store)
+    results = here.read(name)
     row = pick(results.trials, ident=ident, method=method, budget=budget, dataset=dataset, seed=seed)
     scores = results.scores
     of = (scores["id"] == row["id"]) & (scores["dataset"] == row["dataset"]) & (scores["split"] == "test")
@@ -60,11 +61,11 @@ def command(study, ident, method, budget, dataset, seed, queries, choice_seed, p
     from harness.trial import inspection
     from harness.trial.kept import model
 
-    bare = row["trained"] and not Store(store).models([row["id"]])
+    gone = row["trained"] and not here.models([row["id"]])
     if not as_json:
-        click.echo("its model was not kept, so it is trained again" if bare else "by its kept model")
-    given = (queries, choice_seed, tell, None if bare else model.read(Store(store), row["id"]))
-    place = inspection.inspect(row, ranks, rank1, Path(data), Store(store).local, *given)
+        click.echo("its model was not kept, so it is trained again" if gone else "by its kept model")
+    trained = None if gone else model.read(here, row["id"])
+    place = inspection.inspect(row, ranks, rank1, Path(data), here.local, queries, choice_seed, tell, trained)
     paths = inspected.draw_all(inspected.load(place), place / "figures", preset)
     if as_json:
         shared.say_json({"study": name, "trial": row["id"], "folder": str(place), "paths": [str(p) for p in paths]})

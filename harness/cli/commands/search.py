@@ -28,12 +28,12 @@ def command(folder, sentences, file, model, device, activation, top, page, no_pa
     The folder is indexed once; later only new and changed files are encoded.
     """
     from harness.api import searching
+    from harness.retrieval.model import refuse_empty
 
     texts = [*sentences, *(_lines(file) if file else [])]
     if not texts:
         raise UserError("no sentence to search for", expected='upbench search FOLDER "a woman in a red coat"')
-    if empty := [number for number, text in enumerate(texts, start=1) if not text.strip()]:
-        raise UserError(f"sentence {empty[0]} is empty", "sentences", "words")  # before a folder is indexed for it
+    refuse_empty(texts)  # before a folder is indexed for it
     loaded = searching.load(model, store=store, device=device, activation=activation)
 
     def told(done: int, of: int) -> None:

@@ -24,13 +24,13 @@ def command(what: str, as_json: bool) -> None:
     NAME is a backbone that ships with the harness.
     """
     from harness.model import exported, weight_files, weights
-    from harness.model.source import Source
+    from harness.model.source import Source, shipped
 
     path, folder = Path(what), weights.folder_of(what)
     if folder and not (path.is_dir() and path != folder):
         path = folder
     if not path.exists():
-        known = ", ".join(sorted(p.name for p in weights.SHIPPED.iterdir() if (p / weights.FILE).is_file()))
+        known = ", ".join(shipped())
         raise UserError(f"no file, folder or shipped backbone '{what}'", expected=f"a path, or one of {known}")
     if folder and exported.about(folder):
         about = _exported(folder) | {"hash": weights.identity(Source(what))}
@@ -60,20 +60,26 @@ def command(what: str, as_json: bool) -> None:
 
 
 def _about(form: Form, path: Path) -> dict[str, Any]:
+    from harness.model.state_dict import blocks, ratio
+
     state = form.state
     if "visual.positional_embedding" not in state or "positional_embedding" not in state:
         found = ", ".join(list(form.left_out)[:3]) or "nothing"
         raise UserError(f"{path} holds no two towers of a CLIP, but {found}", expected="weights of a ViT CLIP")
     count = len(state["visual.positional_embedding"]) - 1
-    ratios = {1: "square", 2: "2:1 as 256x128", 3: "3:1 as 384x128"}
     quick = form.quick_gelu
     return {
         "origin": form.origin,
-        "image": {"blocks": _blocks(state, "visual."), "width": state["visual.positional_embedding"].shape[1]},
-        "text": {"blocks": _blocks(state, "transformer"), "width": state["positional_embedding"].shape[1]},
+        **{
+            tower: {
+                "blocks": blocks(state, f"{start}transformer."),
+                "width": state[f"{start}positional_embedding"].shape[1],
+            }
+            for tower, start in (("image", "visual."), ("text", ""))
+        },
         "embed": state["visual.proj"].shape[1] if "visual.proj" in state else None,
         "positions": count,
-        "grid": next((text for k, text in ratios.items() if round((count / k) ** 0.5) ** 2 * k == count), None),
+        "grid": {1: "square", 2: "2:1 as 256x128", 3: "3:1 as 384x128"}.get(ratio(count) or 0),
         "activation": None if quick is None else "quick_gelu" if quick else "gelu",
         "known_by": form.known_by,
         "method": _plain(form.method, form.method.parameters) if form.method else None,
@@ -127,11 +133,6 @@ def _options(options: dict[str, Any]) -> str:
     """Options that say more than everywhere."""
     said = {name: value for name, value in options.items() if value not in (None, "both")}
     return ", ".join(f"{name} {' '.join(v) if name == 'targets' else v}" for name, v in said.items()) or "no options"
-
-
-def _blocks(state: dict[str, Any], start: str) -> int:
-    blocks = [name.split("resblocks.")[1] for name in state if name.startswith(start) and "resblocks." in name]
-    return len({name.split(".")[0] for name in blocks})
 
 
 def _tower(about: dict[str, int]) -> str:

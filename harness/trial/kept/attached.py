@@ -12,13 +12,12 @@ from harness.adaptation import carried
 from harness.adaptation.method import make
 from harness.model import half_precision
 from harness.model.clip import Backbone
-from harness.model.weights import Source
+from harness.model.source import Source, from_json
 
 
 def source_of(trial: Mapping[str, Any]) -> Source:
     """The backbone of a trial as JSON has it."""
-    given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in trial["backbone"].items()}
-    return Source(**given)
+    return from_json(trial["backbone"])
 
 
 def attached(trial: Mapping[str, Any], source: Source, device: str | None = None) -> Backbone:

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from harness.backbones import pretrain
+from harness.model.source import SHIPPED, Source
 from harness.model.tokenizer import tokenizer
-from harness.model.weights import SHIPPED, Source, load, shape
+from harness.model.weights import load, shape
 
 FOLDERS = sorted(p.name for p in SHIPPED.iterdir() if (p / "open_clip_config.json").is_file())
 
