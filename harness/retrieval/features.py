@@ -67,7 +67,7 @@ def of_dataset(name: str, split: str, data: str | Path, model: Model) -> Iterato
 
 def of_folder(folder: Path, model: Model, damaged: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Images below a folder, a stretch at a time; what cannot be read is put into `damaged`."""
-    paths, index = scan(folder)["path"].tolist(), 0
+    paths, index = [file.path for file in scan(folder)], 0
     with ThreadPoolExecutor(parallel.processors()) as pool:
         for start in range(0, len(paths), STRETCH):
             some = paths[start : start + STRETCH]

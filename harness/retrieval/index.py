@@ -16,17 +16,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from filelock import FileLock
 
 from harness import parallel
 from harness.errors import DataError, EnvironmentFault, UserError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # pandas is imported where a table is asked for: it takes as long as a search
+    import pandas as pd
+
     from harness.retrieval.model import Model
 
 PLACE = ".upbench-index"
@@ -34,7 +38,26 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", "
 STRETCH = 512  # images between two commits
 BLOCK = 8192  # rows that are widened to float32 at once
 QUERIES = 256  # whose scores are in memory at once
-COLUMNS = {"path": "string", "bytes": "int64", "changed": "int64", "row": "int64", "fault": "string"}
+SCHEMA = pa.schema(
+    [("path", pa.string()), ("bytes", pa.int64()), ("changed", pa.int64()), ("row", pa.int64()), ("fault", pa.string())]
+)
+
+
+class File(NamedTuple):
+    """An image file as it was when it was read; a row of `files-G.parquet`.
+
+    Attributes:
+        path: Below the folder.
+        bytes, changed: Its size, and the time of its last change in ns.
+        row: Of its features; -1 when it cannot be read.
+        fault: What is wrong with it, or None.
+    """
+
+    path: str
+    bytes: int
+    changed: int
+    row: int = -1
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,8 +67,8 @@ class Index:
     Attributes:
         folder: Of the images.
         model: Whose features they are.
-        files: The indexed images, columns of `files-G.parquet`.
-        features: [rows, embed], mapped from disk; `files.row` points into it.
+        files: The indexed images, by path.
+        features: [rows, embed], mapped from disk; the row of a file points into it.
         damaged: Path to what is wrong with it, of files that were passed over.
         added: Images encoded by the call that opened it.
         gone: Images that were in the index and are not in the folder any more.
@@ -53,7 +76,7 @@ class Index:
 
     folder: Path
     model: Model
-    files: pd.DataFrame
+    files: tuple[File, ...]
     features: np.ndarray
     damaged: dict[str, str]
     added: int
@@ -68,20 +91,30 @@ class Index:
         Raises:
             UserError: no sentence, or an empty one.
         """
+        import pandas as pd
+
         texts = [sentences] if isinstance(sentences, str) else list(sentences)
         if not texts:
             raise UserError("no sentence to search for", expected="one sentence or more")
-        best, scores = self.best(self.model.encode_texts(texts), top)
-        names, count = self.files["path"].to_numpy(), best.shape[1]
+        best = self.matches(texts, top)
+        count = len(best[0])
         return pd.DataFrame(
             {
                 "query": np.repeat(np.arange(len(texts)), count),
                 "sentence": np.repeat(np.array(texts, dtype=object), count),
                 "rank": np.tile(np.arange(1, count + 1), len(texts)),
-                "path": names[best.ravel()],
-                "score": scores.ravel(),
+                "path": np.array([path for one in best for path, _ in one], dtype=object),
+                "score": np.array([score for one in best for _, score in one], dtype=np.float32),
             }
         )
+
+    def matches(self, sentences: Sequence[str], top: int = 10) -> list[list[tuple[str, float]]]:
+        """What `search` finds: for each sentence paths with their cosines, the best first."""
+        best, scores = self.best(self.model.encode_texts(sentences), top)
+        return [
+            [(self.files[i].path, float(score)) for i, score in zip(order, row, strict=True)]
+            for order, row in zip(best, scores, strict=True)
+        ]
 
     def best(self, queries: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
         """The best images of each query.
@@ -91,13 +124,17 @@ class Index:
             top: How many; fewer where the folder has fewer.
 
         Returns:
-            Rows of `files` [queries, top] from the best, and their cosines. Of equal ones the first path comes first.
+            Places in `files` [queries, top] from the best, and their cosines. Of equal ones the first path comes first.
         """
         found = [self._best(queries[start : start + QUERIES], top) for start in range(0, len(queries), QUERIES)]
         return np.concatenate([order for order, _ in found]), np.concatenate([scores for _, scores in found])
 
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        return np.array([file.row for file in self.files])
+
     def _best(self, queries: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
-        rows = self.files["row"].to_numpy()
+        rows = self._rows
         scores = np.empty((len(queries), len(rows)), np.float32)
         for start in range(0, len(rows), BLOCK):
             part = self.features[rows[start : start + BLOCK]].astype(np.float32)
@@ -166,18 +203,19 @@ class _Kept:
     def path(self, name: str, suffix: str) -> Path:
         return self.place / f"{name}-{self.about['generation']}.{suffix}"
 
-    def files(self) -> pd.DataFrame:
-        path = self.path("files", "parquet")
+    def files(self) -> dict[str, File]:
+        """Path to file."""
         if not (self.place / "about.json").exists():
-            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+            return {}
         try:
-            found = pd.read_parquet(path).astype(COLUMNS)
+            columns = pq.ParquetFile(self.path("files", "parquet")).read().cast(SCHEMA).to_pydict()
             rows = self.rows()
         except (OSError, ValueError, KeyError) as error:
             raise self.damaged(error) from None
-        if len(found) and found["row"].max() >= rows:
-            raise self.damaged(f"{rows} rows of features, {found['row'].max() + 1} in the list")
-        return found
+        last = max(columns["row"], default=-1)
+        if last >= rows:
+            raise self.damaged(f"{rows} rows of features, {last + 1} in the list")
+        return {file[0]: File(*file) for file in zip(*columns.values(), strict=True)}
 
     def damaged(self, why: object) -> DataError:
         said = " ".join(str(why).split())[:200]
@@ -201,8 +239,10 @@ class _Kept:
 
             yield append
 
-    def commit(self, files: pd.DataFrame) -> None:
-        _replace(self.path("files", "parquet"), lambda path: files.to_parquet(path, index=False))
+    def commit(self, files: dict[str, File]) -> None:
+        columns = zip(*files.values(), strict=True) if files else ((),) * len(SCHEMA)
+        table = pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
+        _replace(self.path("files", "parquet"), lambda path: pq.write_table(table, path))
         _replace(self.place / "about.json", lambda path: path.write_text(json.dumps(self.about, indent=1)))
 
     def mapped(self) -> np.ndarray:
@@ -211,17 +251,16 @@ class _Kept:
             return np.empty((0, self.embed), self.kind)
         return np.memmap(self.path("features", "bin"), self.kind, "r", shape=(rows, self.embed))
 
-    def renewed(self, files: pd.DataFrame) -> pd.DataFrame:
+    def renewed(self, files: dict[str, File]) -> dict[str, File]:
         """A new generation with the rows that are still needed."""
         old, features = [self.path("files", "parquet"), self.path("features", "bin")], self.mapped()
-        good = files["row"] >= 0
-        kept = np.array(features[files.loc[good, "row"].to_numpy()])
+        good = [file for file in files.values() if file.row >= 0]
+        kept = np.array(features[[file.row for file in good]])
         self.about = {**self.about, "generation": self.about["generation"] + 1}
         self.path("features", "bin").unlink(missing_ok=True)  # of a renewal that was killed
         with self.appending() as append:
             append(kept)
-        files = files.copy()
-        files.loc[good, "row"] = np.arange(len(kept))
+        files = {**files, **{file.path: file._replace(row=row) for row, file in enumerate(good)}}
         self.commit(files)
         for path in old:
             with suppress(OSError):
@@ -231,42 +270,39 @@ class _Kept:
 
 def _refresh(kept: _Kept, model: Model, told: Callable[[int, int], None]) -> Index:
     known, here = kept.files(), scan(kept.folder, kept.place)
-    same = known.merge(here, on=["path", "bytes", "changed"])
-    unchanged, there = set(same["path"]), set(here["path"])  # pandas looks texts up more slowly
-    todo, gone = here[[path not in unchanged for path in here["path"]]], len(set(known["path"]) - there)
-    files, done = same, 0
-    if len(todo):
+    files = {file.path: known[file.path] for file in here if known.get(file.path, ())[:3] == file[:3]}
+    todo = [file for file in here if file.path not in files]
+    gone = len(known.keys() - {file.path for file in here})
+    if todo:
         with kept.appending() as append, ThreadPoolExecutor(parallel.processors()) as pool:
             for start in range(0, len(todo), STRETCH):
-                part = todo.iloc[start : start + STRETCH].copy()
-                read = list(pool.map(lambda path: model.pixels_or_fault(kept.folder / path), part["path"]))
+                part = todo[start : start + STRETCH]
+                read = list(pool.map(lambda file: model.pixels_or_fault(kept.folder / file.path), part))
                 whole = [pixels for pixels, _ in read if pixels is not None]
-                first = kept.rows()
+                row = kept.rows()
                 if whole:
                     append(model.encode_pixels(np.stack(whole)))
-                number = iter(range(first, first + len(whole)))
-                part["row"] = [-1 if pixels is None else next(number) for pixels, _ in read]
-                part["fault"] = [fault for _, fault in read]
-                files = pd.concat([files, part], ignore_index=True).astype(COLUMNS)
+                for file, (pixels, fault) in zip(part, read, strict=True):
+                    files[file.path] = file._replace(row=-1 if pixels is None else row, fault=fault)
+                    row += pixels is not None
                 kept.commit(files)
-                done += len(part)
-                told(done, len(todo))
-    elif gone or len(same) < len(known):
+                told(start + len(part), len(todo))
+    elif len(files) < len(known):
         kept.commit(files)
-    if kept.rows() > 2 * max(STRETCH, int((files["row"] >= 0).sum())):
+    if kept.rows() > 2 * max(STRETCH, sum(file.row >= 0 for file in files.values())):
         files = kept.renewed(files)
-    files = files.sort_values("path", ignore_index=True)
-    good = files["row"] >= 0
-    damaged = dict(zip(files.loc[~good, "path"], files.loc[~good, "fault"], strict=True))
-    if not good.any():
+    by_path = [files[path] for path in sorted(files)]
+    good = tuple(file for file in by_path if file.row >= 0)
+    damaged = {file.path: file.fault or "" for file in by_path if file.row < 0}
+    if not good:
         what = f"none of {len(damaged)} images can be read" if damaged else "no images"
         raise DataError(what, kept.folder, f"files that end with {', '.join(sorted(SUFFIXES))}")
-    return Index(kept.folder, model, files[good].reset_index(drop=True), kept.mapped(), damaged, len(todo), gone)
+    return Index(kept.folder, model, good, kept.mapped(), damaged, len(todo), gone)
 
 
-def scan(folder: Path, place: Path | None = None) -> pd.DataFrame:
-    """Images below a folder: path, bytes, time of change in ns; hidden folders and `place` are left out."""
-    found: list[tuple[str, int, int]] = []
+def scan(folder: Path, place: Path | None = None) -> list[File]:
+    """Images below a folder, by path; hidden folders and `place` are left out."""
+    found: list[File] = []
     todo = [""]
     while todo:
         below = todo.pop()
@@ -278,9 +314,8 @@ def scan(folder: Path, place: Path | None = None) -> pd.DataFrame:
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
                 with suppress(FileNotFoundError):  # removed a moment ago
                     stat = entry.stat()
-                    found.append((name, stat.st_size, stat.st_mtime_ns))
-    table = pd.DataFrame(sorted(found), columns=["path", "bytes", "changed"])
-    return table.astype({name: COLUMNS[name] for name in table.columns})
+                    found.append(File(name, stat.st_size, stat.st_mtime_ns))
+    return sorted(found)
 
 
 def _about(place: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A rectangle of one colour before the person, as a pillar or a car; its place, shape and colour are drawn.
 
-Severities 1 to 5: it covers 4, 8, 12, 20, 30 % of the image. After random erasing (Zhong et al., AAAI 2020).
+Severities 1 to 5: it covers 2, 3.5, 5, 12, 30 % of the image. After random erasing (Zhong et al., AAAI 2020).
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from harness.shifts._draws import Draws
 
 KIND = "images"
-AREA = (0.04, 0.08, 0.12, 0.2, 0.3)
+AREA = (0.02, 0.035, 0.05, 0.12, 0.3)
 
 
 def apply(image: np.ndarray, severity: int, draw: Draws) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Another person before the person: the middle of another identity's image of the gallery, at a place that is drawn.
 
-Severities 1 to 5: it covers 8, 14, 20, 30, 45 % of the image's width, and all of its height.
+Severities 1 to 5: it covers 8, 16, 24, 32, 45 % of the image's width, and all of its height.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from harness.shifts._draws import Draws
 
 KIND = "images"
-WIDTH = (0.08, 0.14, 0.2, 0.3, 0.45)
+WIDTH = (0.08, 0.16, 0.24, 0.32, 0.45)
 
 
 def apply(image: np.ndarray, severity: int, draw: Draws) -> np.ndarray:

@@ -40,9 +40,7 @@ def command(folder, sentences, file, model, device, activation, top, page, no_pa
         click.echo(f"indexed {done:,} of {of:,} new images", err=True)
 
     opened = searching.index(folder, loaded, place=index, precision=precision, told=told)
-    found, damaged = opened.search(texts, top), opened.damaged
-    by_query = [(text, list(part[["path", "score"]].itertuples(index=False, name=None)))
-                for (_, text), part in found.groupby(["query", "sentence"], sort=False)]  # fmt: skip
+    by_query, damaged = list(zip(texts, opened.matches(texts, top), strict=True)), opened.damaged
     written = None if no_page else Path(page or "search.html")
     if written:
         from harness.retrieval import page as gallery
@@ -50,7 +48,7 @@ def command(folder, sentences, file, model, device, activation, top, page, no_pa
         gallery.write(written, Path(folder), loaded.label, by_query, len(opened.files))
     if as_json:
         results = [
-            {"sentence": text, "best": [{"path": path, "score": float(score)} for path, score in best]}
+            {"sentence": text, "best": [{"path": path, "score": score} for path, score in best]}
             for text, best in by_query
         ]
         about = {"model": loaded.label, "indexed": len(opened.files), "added": opened.added, "gone": opened.gone}

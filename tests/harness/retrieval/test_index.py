@@ -58,7 +58,7 @@ def test_only_what_is_new_or_changed_is_encoded(folder, tiny, drawn):
     os.utime(folder / names[3], ns=(1, 1))
     index = open_index(folder, tiny, precision="float16")
     assert (index.added, index.gone) == (2, 1)
-    assert sorted(index.files["path"]) == sorted({*names, "new.jpg"} - {names[0]})
+    assert [file.path for file in index.files] == sorted({*names, "new.jpg"} - {names[0]})
     expected = dict(slow(folder, tiny, TEXTS[0]))
     found = index.search(TEXTS[0], 99)
     np.testing.assert_allclose(found["score"], [expected[path] for path in found["path"]], atol=1e-3)
@@ -102,7 +102,7 @@ def test_rows_that_nothing_needs_are_given_up(folder, tiny, monkeypatch):
         for path in folder.rglob("*.jpg"):
             os.utime(path, ns=(round_, round_))
         index = open_index(folder, tiny)
-    assert index.features.shape[0] == 12 and index.files["row"].max() == 11
+    assert index.features.shape[0] == 12 and max(file.row for file in index.files) == 11
     kept = {path.name for path in (folder / PLACE).iterdir()}
     assert len([name for name in kept if name.startswith("features-")]) == 1
     expected = dict(slow(folder, tiny, TEXTS[2]))
