@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from harness import parallel
 from harness.errors import DataError, EnvironmentFault
-from harness.retrieval.index import STRETCH, scan
+from harness.retrieval.index import STRETCH
+from harness.retrieval.kept import scan
 from harness.retrieval.model import Model
 from harness.trial import splits
 

@@ -16,8 +16,9 @@ RENEWED, EQUAL = (
 IDENTITY = M + "test_models_that_differ_in_anything_that_matters_have_other_identities"
 SIZES = U + "test_sizes_tell_the_model_and_its_image"
 PAGE = "tests/harness/cli/test_search.py::test_results_are_printed_and_drawn"
-INDEX, MODEL, SOURCES = (f"harness/retrieval/{name}.py" for name in ("index", "model", "sources"))
-FEATURES, DRAWN, TRIAL = (f"harness/retrieval/{name}.py" for name in ("features", "page", "of_trial"))
+INDEX, KEPT, MODEL = (f"harness/retrieval/{name}.py" for name in ("index", "kept", "model"))
+FEATURES, DRAWN = (f"harness/retrieval/{name}.py" for name in ("features", "page"))
+SOURCES, TRIAL = (f"harness/retrieval/{name}.py" for name in ("sources", "of_trial"))
 
 PLANTED: list[tuple[str, str, str, str, str]] = [
     ("search", SLOW, INDEX, "np.argsort(-scores", "np.argsort(scores"),
@@ -27,10 +28,10 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("search", SLOW, INDEX, "np.repeat(np.array(texts, dtype=object), count)", "np.tile(np.array(texts, dtype=object), count)"),
     ("search", NEW, INDEX, "())[:3] == file[:3]", "())[:2] == file[:2]"),
     ("search", NEW, INDEX, "row = kept.rows()", "row = 0"),
-    ("search", OTHER, INDEX, 'self.about["model"] != model.identity', "False"),
-    ("search", OTHER, INDEX, 'elif precision and precision != self.about["precision"]', "elif False"),
-    ("search", KILLED, INDEX, "os.truncate(file.fileno(), self.rows() * self.embed * self.kind.itemsize)", "pass"),
-    ("search", RENEWED, INDEX, "for row, file in enumerate(good)", "for row, file in enumerate(good[::-1])"),
+    ("search", OTHER, KEPT, 'self.about["model"] != model.identity', "False"),
+    ("search", OTHER, KEPT, 'elif precision and precision != self.about["precision"]', "elif False"),
+    ("search", KILLED, KEPT, "os.truncate(file.fileno(), self.rows() * self.embed * self.kind.itemsize)", "pass"),
+    ("search", RENEWED, KEPT, "for row, file in enumerate(good)", "for row, file in enumerate(good[::-1])"),
     ("search", RENEWED, INDEX, "if kept.rows() > 2 *", "if kept.rows() > 2000 *"),
     ("search", EQUAL, INDEX, 'kind="stable")[:, :top]', 'kind="stable")[:, ::-1][:, :top]'),
     ("search", M + "test_features_are_those_of_evaluation", MODEL, "self._normalise, batch)", "self._normalise, batch, unit=False)"),
