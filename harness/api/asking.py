@@ -111,10 +111,10 @@ def load(
 
 
 def lay_out(study: Study, data: str, results: Store) -> Laid:
-    """The study's trials resolved, with what its searches chose as far as they are through."""
-    from harness.study import tuning
+    """The study's trials resolved, with what its searches chose and its pilots ask for as far as they are through."""
+    from harness.study.precision import further
 
-    return tuning.lay_out(study, data, results)
+    return further.lay_out(study, data, results)
 
 
 def lacking(resolved: Iterable[dict]) -> list[UserError]:

@@ -14,7 +14,26 @@ from harness.measured_on import MeasuredOn, told
 if TYPE_CHECKING:
     from harness.execution.estimate import Estimate
     from harness.study.choice import Choice
+    from harness.study.precision.rule import Asked
     from harness.study.study import Study
+    from harness.study.tuning import Laid
+
+
+@dataclass(frozen=True)
+class Further:
+    """Trials that follow when pilots are through, where the number of seeds is found.
+
+    Attributes:
+        trials: (low, high); equal where the spread of every cell is known so far.
+        cells: How many have a pilot that is not through.
+        known: Those of them whose spread is known so far, from two scores on.
+        seconds: (low, high) for all that is to run, these included; None where it was not asked for.
+    """
+
+    trials: tuple[int, int]
+    cells: int
+    known: int
+    seconds: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -34,6 +53,9 @@ class Plan:
         idle: Indices of the study's rules that match no trial.
         estimate: Time in seconds, memory and disk in bytes of what is to run; None where it was not asked for, or
             where nothing is to run.
+        asked: What pilots ask for, where the number of seeds is found; `trials` has their further seeds once they are
+            through.
+        further: What is not known yet of that; None where nothing is open.
     """
 
     study: Study
@@ -44,6 +66,8 @@ class Plan:
     lacking: list[UserError]
     idle: list[int]
     estimate: Estimate | None
+    asked: list[Asked]
+    further: Further | None
 
 
 def plan(
@@ -87,10 +111,11 @@ def plan(
     done -= set(results.with_status(done, ("lost",)))  # these run again
     lacking = asking.lacking(laid.trials)
     costs = None
+    todo = [trial for trial in laid.trials if trial["id"] not in done]
     if probe:
         from harness.execution import estimate
 
-        costs = estimate.estimate([trial for trial in laid.trials if trial["id"] not in done], data, workers)
+        costs = estimate.estimate(todo, data, workers)
     trained_on = [MeasuredOn.of(trial["trial"]["dataset"], "train") for trial in laid.trials]
     names = told(trained_on)
     rows = [
@@ -104,4 +129,32 @@ def plan(
         for trial, on in zip(laid.trials, trained_on, strict=True)
     ]
     models = sum(model.size(t) for t in laid.trials if t["id"] not in done and model.wanted(t))
-    return Plan(asked, rows, laid.choices, laid.repeats, models, lacking, list(grid.idle(asked)), costs)
+    further = _further(asked, laid, todo, data, workers, probe)
+    return Plan(
+        asked, rows, laid.choices, laid.repeats, models, lacking, list(grid.idle(asked)), costs, laid.asked, further
+    )
+
+
+def _further(asked: Study, laid: Laid, todo: list[dict], data: str, workers: int | None, probe: bool) -> Further | None:
+    """What the pilots that are not through may ask for: at least the first seeds, at most the most."""
+    pilots = [each for each in laid.asked if not each.decided]
+    if asked.precision is None or not pilots:
+        return None
+    first, most = asked.precision.first, asked.precision.most
+    counts = [(each.seeds or first, each.seeds or most) for each in pilots]
+    seconds = None
+    if probe:
+        from harness.execution import estimate
+
+        one = {trial["id"]: trial for trial in laid.trials}
+        low, high = (
+            estimate.estimate(
+                todo + [one[p.ids[0]] for p, n in zip(pilots, counts, strict=True) for _ in range(n[end] - first)],
+                data,
+                workers,
+            )
+            for end in (0, 1)
+        )
+        seconds = (low.seconds[0], high.seconds[1]) if low and high else None
+    trials = sum(low for low, _ in counts) - first * len(counts), sum(high for _, high in counts) - first * len(counts)
+    return Further(trials, len(pilots), sum(each.deviation is not None for each in pilots), seconds)

@@ -125,7 +125,7 @@ def run(
         if _tidy(results, ids, retry_failed, tell, warn):
             laid, ids = _declare(asked, data, results, tell)
         already, outcome = len(results.done(ids)), None
-        # A study with a search has a second phase, whose trials are known when the first is through.
+        # What a search chooses and a pilot asks for is known when it is through.
         while todo := _todo(laid, results, asked, outcome, tell):
             for fault in asking.lacking(todo):
                 raise fault
@@ -135,11 +135,11 @@ def run(
             outcome, workers = _execute(
                 todo, executor, asked, results, data, early, laid, outcome, trackers, gpu_share, shown
             )
-            if outcome.stopped or not laid.waiting:
+            if outcome.stopped or not laid.pending:
                 break
             _look_again(outcome, results)
             laid, ids = _declare(asked, data, results, tell)
-            _tell_choices(laid, tell)
+            _tell_choices(asked, laid, tell)
     finally:
         for begun in early:
             begun.close()
@@ -205,10 +205,14 @@ def _look_again(outcome, results) -> None:
     outcome.finished |= dict.fromkeys(results.with_status(others, ("failed",)), "failed")
 
 
-def _tell_choices(laid, tell) -> None:
+def _tell_choices(asked, laid, tell) -> None:
+    from harness.study.precision import rule
+
     for choice in laid.choices:
         if choice.told:
             tell(choice.told)
+    if asked.precision and (line := rule.told(laid.asked, asked.precision.most)):
+        tell(f"seeds: {line}")
 
 
 def _execute(todo, executor, asked, results, data, early, laid, before, trackers, share, shown) -> tuple[Outcome, int]:

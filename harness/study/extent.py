@@ -31,7 +31,7 @@ def spanned(study: Study) -> int:
     per, total = study.tuning.per, 0
     for index in range(len(study.methods)):
         each, datasets, budgets, points = _lengths(study, index)
-        total += each * datasets * budgets * len(study.seeds)
+        total += each * datasets * budgets * len(study.possible)
         homes = (datasets if "dataset" in per else 1) * (budgets if "budget" in per else 1)
         total += each * homes * points * len(study.tuning.seeds)
     return total
@@ -39,7 +39,8 @@ def spanned(study: Study) -> int:
 
 def of_extent(study: Study) -> Iterator[Fault]:
     """Whether a study is larger than anyone means it to be."""
-    largest = max(("grid", "zip", "tune", "seeds", "methods", "datasets"), key=lambda name: _size(getattr(study, name)))
+    lists = {name: getattr(study, name) for name in ("grid", "zip", "tune", "seeds", "methods", "datasets")}
+    largest = max(lists, key=lambda name: _size(study.possible if name == "seeds" else lists[name]))
     if (count := spanned(study)) > TRIALS:
         yield (largest,), f"{study.name} spans {_count(count)} trials; expected at most {TRIALS:,}, or --many"
         return

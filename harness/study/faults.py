@@ -18,7 +18,7 @@ from harness import paths, registry
 from harness.errors import UserError, brief, nearest
 from harness.study import grid as grids
 from harness.study.study import Study
-from harness.study.values import Entry, Rule, Tuning, named
+from harness.study.values import Entry, Precision, Rule, Tuning, named
 from harness.training.recipe import Recipe
 from harness.trial.spec import Backbone, Setting, Trial, recipe
 
@@ -26,7 +26,7 @@ MOST = 100  # faults that are told of a file
 Place = tuple[Any, ...]  # keys and indices
 Fault = tuple[Place, str]  # place in the file, sentence
 Check = Callable[[str, Mapping[str, Any]], list[str]]  # method, options -> faults
-KINDS = (Study, Entry, Recipe, Backbone, Rule, Tuning)
+KINDS = (Study, Entry, Recipe, Backbone, Rule, Tuning, Precision)
 FIELDS: dict[str, type[BaseModel]] = {"recipe": Recipe, "backbone": Backbone}
 SETTABLE = ("options", "recipe", "backbone", "dataset", "budget", "selection", "label", "device", "threads")
 SEARCHED = ("options", "recipe", "backbone")
@@ -111,6 +111,8 @@ def of_study(study: Study) -> Iterator[Fault]:
     keys["rules"] = {key for rule in study.rules for key in rule.set}
     for key in sorted(keys["grid"] & keys["zip"]):
         yield ("zip", key), f"{key} is in grid and in zip"
+    if study.precision is not None:
+        yield from _precision(study, study.precision)
     searched: list[tuple[Place, Mapping[str, Any]]] = [(("tune",), study.tune)]
     searched += [(("methods", i, "tune"), e.tune) for i, e in enumerate(study.methods) if e.tune is not None]
     for place, axes in searched:
@@ -122,7 +124,7 @@ def of_study(study: Study) -> Iterator[Fault]:
         if "tuning" in study.model_fields_set:
             yield ("tuning",), "tuning: nothing is to be chosen; expected tune: {recipe.lr: [1e-4, 1e-3, 1e-2]}"
         return
-    if both := sorted(set(study.seeds) & set(study.tuning.seeds)):
+    if both := sorted(set(study.possible) & set(study.tuning.seeds)):
         yield (
             ("tuning", "seeds") if "seeds" in study.tuning.model_fields_set else ("seeds",),
             f"seed {both[0]} is of the search and of the study; expected seeds for the search that the study has not",
@@ -137,10 +139,26 @@ def of_study(study: Study) -> Iterator[Fault]:
             yield ("tuning", "trials"), f"{wanted} trials are asked for, {name} has {size}"
 
 
+def _precision(study: Study, asked: Precision) -> Iterator[Fault]:
+    if asked.most < asked.first:
+        yield ("seeds", "most"), f"seeds.most: expected at least as many as first, {asked.first}, got {asked.most}"
+    if asked.of == "difference" and asked.to is None:
+        yield ("seeds", "of"), "seeds.of: a difference is to a method of the study; expected to: LABEL beside it"
+    if asked.of == "mean" and asked.to is not None:
+        yield ("seeds", "to"), f"seeds.to: it goes with of: difference, got {brief(repr(asked.to))} with of: mean"
+    elif asked.to is not None and asked.to not in (known := grids.names(study)):
+        near = nearest(asked.to, known)
+        words = f"seeds.to: no method of the study has the label {brief(repr(asked.to))}"
+        yield ("seeds", "to"), words + (f"; did you mean {near}?" if near else f"; known are {', '.join(known)}")
+    for index, rule in enumerate(study.rules):
+        if "seed" in rule.when:
+            yield ("rules", index, "when", "seed"), "a rule tells seeds apart, which have to be alike to be counted"
+
+
 def of_trials(study: Study, seen: Callable[[Iterable[Trial]], Iterable[Fault]] | None = None) -> Iterator[Fault]:
     """Values that do not go together in a trial, which is named; and what `seen` finds in the trials."""
     misfits: list[tuple[str, Exception]] = []
-    trials = (spot.trial for spot in grids.spread(study, study.seeds[:1], misfits=misfits))
+    trials = (spot.trial for spot in grids.spread(study, study.certain[:1], misfits=misfits))
     if seen is not None:
         yield from seen(trials)
     deque(trials, maxlen=0)

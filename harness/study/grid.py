@@ -50,10 +50,11 @@ class Spot:
 def trials(study: Study) -> list[Trial]:
     """The grid: data sets x methods x budgets x grid x zip x seeds, equal trials once, rules applied.
 
-    Values that are still to be chosen by a search have those of the recipe.
+    Of seeds whose number is found, those of the pilot. Values that are still to be chosen by a search have
+    those of the recipe.
     """
     unique: dict[str, Trial] = {}
-    for spot in spread(study, study.seeds):
+    for spot in spread(study, study.certain):
         unique.setdefault(spot.trial.model_dump_json(), spot.trial)
     return list(unique.values())
 
@@ -203,7 +204,7 @@ def idle(study: Study) -> list[int]:
         return []
     seen: set[int] = set()
     free, said = study.model_copy(update={"rules": ()}), names(study)
-    tried: list[tuple[Sequence[int], Callable[[Cell], Sequence[Point]]]] = [(study.seeds, lambda cell: ({},))]
+    tried: list[tuple[Sequence[int], Callable[[Cell], Sequence[Point]]]] = [(study.certain, lambda cell: ({},))]
     if study.tuned:
         tried.append((study.tuning.seeds, lambda cell: points(study, study.methods[cell.entry]) or ({},)))
     for seeds, of in tried:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from harness.study import suites
-from harness.study.values import Axes, Budget, Entry, Name, Rule, Tuning, named
+from harness.study.values import Axes, Budget, Entry, Name, Precision, Rule, Seeds, Tuning, named
 from harness.training.recipe import Value
-from harness.trial.spec import Backbone, Data, Device, Keep, Listed, Seed, Selection, Threads, recipe
+from harness.trial.spec import Backbone, Data, Device, Keep, Listed, Selection, Threads, recipe
 
 
 class Study(Value):
@@ -24,7 +24,7 @@ class Study(Value):
     methods: Annotated[tuple[Entry, ...], Listed, Field(min_length=1)]
     budgets: Annotated[tuple[Budget, ...], Listed] = (None,)
     budget_mode: Literal["params", "flops", "memory"] = "params"  # of budgets that do not name theirs
-    seeds: Annotated[tuple[Seed, ...], Listed, Field(min_length=1)] = (0,)
+    seeds: Seeds = (0,)
     recipe: dict[str, Any] = {}
     grid: Axes = {}
     zip: Axes = {}
@@ -69,6 +69,21 @@ class Study(Value):
     def document(self) -> dict[str, Any]:
         """The study as plain JSON values."""
         return json.loads(self.model_dump_json())
+
+    @property
+    def precision(self) -> Precision | None:
+        """How the number of seeds is found; None where they are listed."""
+        return self.seeds if isinstance(self.seeds, Precision) else None
+
+    @property
+    def certain(self) -> tuple[int, ...]:
+        """Seeds that every cell has: those listed, or those of the pilot."""
+        return tuple(range(self.seeds.first)) if isinstance(self.seeds, Precision) else self.seeds
+
+    @property
+    def possible(self) -> tuple[int, ...]:
+        """Seeds that a cell may have."""
+        return tuple(range(self.seeds.most)) if isinstance(self.seeds, Precision) else self.seeds
 
     @property
     def tuned(self) -> bool:

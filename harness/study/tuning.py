@@ -22,6 +22,7 @@ from harness.errors import UserError
 from harness.store.store import Record, Store
 from harness.study.choice import Choice, choose, scores
 from harness.study.grid import Cell, Point, Spot, points, spread
+from harness.study.precision.rule import Asked
 from harness.study.study import Study
 from harness.trial import limits, splits
 from harness.trial import resolve as resolving
@@ -41,6 +42,8 @@ class Laid:
         waiting: Trials of the second phase whose values are not chosen yet, under an id that nothing is committed by.
         repeats: Trials that are the same as another one.
         choices: The searches.
+        placed: Trials of the second phase, repeats included, each with where it stands.
+        asked: What pilots ask for, where the number of seeds is found (`precision/`).
     """
 
     search: list[Row]
@@ -48,6 +51,13 @@ class Laid:
     waiting: list[Row] = field(default_factory=list)
     repeats: int = 0
     choices: list[Choice] = field(default_factory=list)
+    placed: list[tuple[Spot, Row]] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+
+    @property
+    def pending(self) -> bool:
+        """Whether more trials may follow when those that are known are through."""
+        return bool(self.waiting) or not all(each.decided for each in self.asked)
 
     @property
     def trials(self) -> list[Row]:
@@ -61,10 +71,10 @@ def lay_out(study: Study, data: str | Path, store: Store) -> Laid:
     Raises:
         UserError: searches of different size, or points that are no different trials.
     """
-    spots = list(spread(study, study.seeds))
+    spots = list(spread(study, study.certain))
     _refuse(study, spots, data)
     splits.one_thing((of.model_dump() for t in spots for of in (t.trial.dataset, *t.trial.evaluate_on)), data)
-    plain = _resolved((spot.trial for spot in spots), data)
+    plain = resolved((spot.trial for spot in spots), data)
     cells = {
         spot.cell: row["trained"]
         for spot, row in zip(spots, plain, strict=True)
@@ -72,29 +82,34 @@ def lay_out(study: Study, data: str | Path, store: Store) -> Laid:
     }
     if not cells:
         main, repeats = _once(plain)
-        return Laid([], main, repeats=repeats)
+        return Laid([], main, repeats=repeats, placed=list(zip(spots, plain, strict=True)))
     homes = _homes(study, cells)
     search, choices = _search(study, list(dict.fromkeys(homes[cell] for cell in cells)), data, store)
     of = {cell: choices[_group(study, home)] for cell, home in homes.items()}
     found = {cell: choice.points[choice.chosen] for cell, choice in of.items() if choice.chosen is not None}
     rows: list[Row] = []
     waiting: list[Row] = []
-    for spot in spread(study, study.seeds, lambda cell: [found.get(cell, {})]):
+    placed: list[tuple[Spot, Row]] = []
+    for spot in spread(study, study.certain, lambda cell: [found.get(cell, {})]):
         choice = of.get(spot.cell)
         spent = choice and not choice.open and choice.spent
-        row = _resolved([spot.trial.model_copy(update={"tuned": spent or None})], data)[0]
+        spot = replace(spot, trial=spot.trial.model_copy(update={"tuned": spent or None}))
+        row = resolved([spot.trial], data)[0]
         if choice and choice.open:
             ident = hashlib.sha256(f"waiting {row['id']} {spot.cell.label}".encode()).hexdigest()[:16]
-            waiting.append({**row, "id": ident, "status": "waiting", "reason": "its values are not chosen yet"})
+            row = {**row, "id": ident, "status": "waiting", "reason": "its values are not chosen yet"}
+            waiting.append(row)
         else:
-            rows.append(_hopeless(row, choice) if choice and choice.chosen is None else row)
+            row = _hopeless(row, choice) if choice and choice.chosen is None else row
+            rows.append(row)
+        placed.append((spot, row))
     (main, repeats), (waiting, more) = _once(rows), _once(waiting)
     fresh = {row["trial"]["seed"] for row in [*main, *waiting] if row["trained"]}
     if both := {row["trial"]["seed"] for row in search} & fresh:
         raise UserError(
             f"seed {min(both)} is of the search and of the study", "tuning.seeds", "seeds that the study does not use"
         )
-    return Laid(search, main, waiting, repeats + more, _searches(choices.values()))
+    return Laid(search, main, waiting, repeats + more, _searches(choices.values()), placed)
 
 
 def _refuse(study: Study, spots: Sequence[Spot], data: str | Path) -> None:
@@ -119,7 +134,8 @@ def give_up(row: Row, reason: str, seconds: float, store: Store) -> None:
     store.commit(Record(trial={**known, "status": "pruned", "reason": reason, "seconds_total": seconds}))
 
 
-def _resolved(trials: Iterable[Trial], data: str | Path) -> list[Row]:
+def resolved(trials: Iterable[Trial], data: str | Path) -> list[Row]:
+    """Trials as rows, in order."""
     return [resolving.resolve(trial, Path(data)).as_dict() for trial in trials]
 
 
@@ -160,7 +176,7 @@ def _search(
 
     spots = list(spread(study, study.tuning.seeds, tried, "tuning"))
     _fair(study, cells, spots)
-    rows = _resolved((spot.trial for spot in spots), data)
+    rows = resolved((spot.trial for spot in spots), data)
     for cell in cells:
         own = [row["id"] for spot, row in zip(spots, rows, strict=True) if spot.cell == cell]
         if len(set(own)) < len(own):

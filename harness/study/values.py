@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from harness.training.recipe import Value
 from harness.trial.spec import Listed, Seed
@@ -13,6 +13,7 @@ from harness.trial.spec import Listed, Seed
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 Budget = Annotated[str | int | None, BeforeValidator(lambda value: _budget(value))]
 Axes = dict[str, list[Any]]  # dotted key -> values
+MOST_SEEDS = 10_000  # that a cell may have where their number is found
 
 
 def _budget(value: Any) -> Any:
@@ -56,6 +57,29 @@ class Rule(Value):
         if self.drop == bool(self.set):
             raise ValueError("a rule has either `set` with values or `drop: true`")
         return self
+
+
+class Precision(Value):
+    """As many seeds for each cell as give an interval of this width, by Stein's two-stage procedure (`precision/`)."""
+
+    first: Annotated[int, Field(ge=2, le=MOST_SEEDS)] = 8  # seeds 0, 1, ... of the pilot
+    width: Annotated[float, Field(gt=0)]  # half of the 95 % interval, in points of Rank-1 on test
+    most: Annotated[int, Field(ge=2, le=MOST_SEEDS)] = 40  # seeds of a cell
+    of: Literal["mean", "difference"] = "mean"
+    to: str | None = None  # label of the method that all others are compared with
+
+
+def kind_of_seeds(value: Any) -> str:
+    """Whether seeds are listed or found; in brackets, so that no fault has it in its key."""
+    return "[found]" if isinstance(value, Mapping | Precision) else "[listed]"
+
+
+# A list of seeds, or how their number is found.
+Seeds = Annotated[
+    Annotated[Annotated[tuple[Seed, ...], Listed, Field(min_length=1)], Tag("[listed]")]
+    | Annotated[Precision, Tag("[found]")],
+    Discriminator(kind_of_seeds),
+]
 
 
 class Tuning(Value):

@@ -77,7 +77,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     # How many
     ("many", ALLOWED, READING, "() if many else extent.of_extent(study)", "()"),
     ("many", MANY, READING, "extent.of_lists(study), ", ""),
-    ("many", COUNT, EXTENT, "total += each * datasets * budgets * len(study.seeds)", "total += each * datasets * budgets"),
+    ("many", COUNT, EXTENT, "total += each * datasets * budgets * len(study.possible)", "total += each * datasets * budgets"),
     ("many", COUNT, EXTENT, '(datasets if "dataset" in per else 1)', "datasets"),
     ("many", COUNT, EXTENT, '(budgets if "budget" in per else 1)', "1"),
     ("many", COUNT, EXTENT, 'if wanted == "all" else min(points, wanted)', ""),

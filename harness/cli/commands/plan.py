@@ -9,6 +9,7 @@ import click
 from harness.api import planning
 from harness.cli import shared
 from harness.execution.progress import clock
+from harness.study.precision import rule
 
 
 @click.command("plan")
@@ -42,6 +43,7 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, as_jso
         known["models"] = made.models
         known["searches"] = [_search(choice) for choice in made.searches]
         known["estimate"] = costs and vars(costs)
+        known["pilots"], known["further"] = [vars(each) for each in made.asked], made.further and vars(made.further)
         shared.say_json({**known, "trials": rows})
         return
     cells: dict[tuple, list[dict]] = {}
@@ -50,6 +52,8 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, as_jso
             continue
         cells.setdefault((row["label"], row["budget"], row["dataset"], row["trained"]), []).append(row)
     click.echo(f"{asked.name}: {asked.question}" if asked.question else asked.name)
+    if asked.precision:
+        _say_seeds(made)
     if made.searches:
         _say_searches(made.searches)
     shared.say_table(
@@ -76,7 +80,7 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, as_jso
     line = f"{len(rows)} trials: " + ", ".join(f"{n} {state}" for state, n in counts.items())
     click.echo(line + (f"; {repeats} repeats of a trial dropped" if repeats else ""))
     if costs:
-        _say_costs(costs)
+        _say_costs(costs, made.further)
     if made.models:
         click.echo(f"models: {_size(made.models)} of trained parameters are kept (keep: {asked.keep})")
     for fault in made.lacking:
@@ -90,15 +94,29 @@ def _infeasible(row: dict) -> str:
     return f"infeasible: {where}: {row['reason']}{near}"
 
 
-def _say_costs(costs) -> None:
+def _say_seeds(made) -> None:
+    """How many trials are certain, and how many are likely beside them."""
+    first, most = made.study.precision.first, made.study.precision.most
+    if told := rule.told(made.asked, most):
+        click.echo(f"seeds: pilot of {first}; {told}")
+    if further := made.further:
+        low, high = further.trials
+        many = f"about {low} more are likely" if low == high else f"between {low} and {high} more follow"
+        how = f"by the spread so far of {further.known}" if further.known else "by the spread, not known yet,"
+        click.echo(
+            f"seeds: {len(made.trials)} trials are certain; {many}, {how} of {further.cells} cells whose pilot of "
+            f"{first} is not through"
+        )
+
+
+def _say_costs(costs, further) -> None:
     """Time, memory and disk of what is to run."""
-    low, high = costs.seconds
-    unit, each = ("seconds", 1) if high < 120 else ("minutes", 60) if high < 7200 else ("hours", 3600)
-    digits = 0 if low / each >= 10 else 1
     click.echo(
-        f"time: about {low / each:.{digits}f} to {high / each:.{digits}f} {unit} on {costs.workers} "
+        f"time: about {_span(*costs.seconds)} on {costs.workers} "
         f"worker{'s' * (costs.workers > 1)}, the longest trial {clock(costs.longest)}"
     )
+    if further and further.seconds and further.trials[1]:
+        click.echo(f"time with further seeds: about {_span(*further.seconds)}")
     memory = "not measured" if costs.memory is None else f"{_size(costs.memory)} for each worker's training at its peak"
     click.echo(f"memory: {memory}")
     click.echo(
@@ -107,6 +125,12 @@ def _say_costs(costs) -> None:
     )
     if costs.scaled:
         click.echo(f"measured with a few pairs and scaled to the batch: {', '.join(costs.scaled)}")
+
+
+def _span(low: float, high: float) -> str:
+    unit, each = ("seconds", 1) if high < 120 else ("minutes", 60) if high < 7200 else ("hours", 3600)
+    digits = 0 if low / each >= 10 else 1
+    return f"{low / each:.{digits}f} to {high / each:.{digits}f} {unit}"
 
 
 def _size(count: float) -> str:

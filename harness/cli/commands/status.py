@@ -63,8 +63,7 @@ def _state(results, name: str) -> dict:
         "study": name,
         "question": read.study["question"],
         "declared": len(read.study["trials"]),
-        "search": _phase(read, lambda phase: phase == "tuning"),
-        "main": _phase(read, lambda phase: phase != "tuning"),
+        **_phases(read),
         "statuses": dict(Counter(read.trials["status"])),
         "not_ok": failed[[*PLACE, "status", "reason"]].to_dict("records"),
         "missing": [{key: trial[key] for key in (*PLACE, "why")} for trial in read.missing],
@@ -82,9 +81,20 @@ def _models(results, read) -> dict:
     return {"kept": len(sizes), "bytes": sum(sizes.values()), "none": len(rows) - len(sizes)}
 
 
-def _phase(read, belongs) -> dict:
+def _phases(read) -> dict[str, dict]:
+    """The phases of a study: search and main; where the number of seeds is found, main again as pilot and further."""
+    search = [trial for trial in read.study["trials"] if trial.get("phase") == "tuning"]
+    main = [trial for trial in read.study["trials"] if trial.get("phase") != "tuning"]
+    found = {"search": _phase(read, search), "main": _phase(read, main)}
+    seeds = (read.study.get("study") or {}).get("seeds")
+    if isinstance(seeds, dict):
+        found["pilot"] = _phase(read, [trial for trial in main if trial["seed"] < seeds["first"]])
+        found["further"] = _phase(read, [trial for trial in main if trial["seed"] >= seeds["first"]])
+    return found
+
+
+def _phase(read, own) -> dict:
     """How many trials of a phase are declared, committed, and waiting for the other phase."""
-    own = [trial for trial in read.study["trials"] if belongs(trial.get("phase"))]
     missing = {trial["id"] for trial in read.missing}
     return {
         "declared": len(own),
@@ -97,11 +107,16 @@ def _tell(state: dict) -> None:
     click.echo(f"{state['study']}: {state['question']}" if state["question"] else state["study"])
     done = sum(state["statuses"].values())
     click.echo(f"{done} of {state['declared']} trials committed: {_counts(state['statuses'])}")
-    if state["search"]["declared"]:
-        for name in ("search", "main"):
-            phase = state[name]
-            wait = f", {phase['waiting']} wait for the search" if phase["waiting"] else ""
-            click.echo(f"  {name}: {phase['done']} of {phase['declared']}{wait}")
+    parts = ("search",) * bool(state["search"]["declared"])
+    parts += ("pilot", "further") if "pilot" in state else ("main",) * bool(parts)
+    for name in parts:
+        phase = state[name]
+        wait = f", {phase['waiting']} wait for the search" if phase["waiting"] else ""
+        open_ = name == "further" and state["pilot"]["done"] < state["pilot"]["declared"]
+        more = ", more when the pilot is through" * open_
+        click.echo(
+            f"  {'further seeds' * (name == 'further') or name}: {phase['done']} of {phase['declared']}{wait}{more}"
+        )
     models = state["models"]
     if models["kept"] or models["none"]:
         without = f"; {models['none']} trials have none" if models["none"] else ""
