@@ -47,16 +47,18 @@ def call(root: Path, *words: str) -> str:
 
 
 def test_one_file_of_each_kind_is_found_and_used(copy):
-    """Method, data set, metric, loss, recipe, figure, table and study, by the page's own calls."""
+    """Method, data set, shift, metric, loss, recipe, figure, table and study, by the page's own calls."""
     kinds = {Path(file).parts[-2] for file in FILES}
-    assert kinds == {"methods", "datasets", "metrics", "losses", "recipes", "figures", "tables", "studies"}
+    assert kinds == {"methods", "datasets", "shifts", "metrics", "losses", "recipes", "figures", "tables", "studies"}
     script = BLOCKS[0] + BLOCKS[1] + "\nprint(sorted(test['metric'].unique()))\n"
+    script += "print('under', sorted(upbench.results('mine', store='results/local').scores['dataset'].unique()))\n"
     script += "print(results.trials[['label', 'recipe', 'dataset']].values.tolist())\nprint(*map(str, pages))\n"
     script += "print([str(page) for page in upbench.report('mine', 'out/own', only=['spread', 'best'],\n"
     script += "                                            store='results/local')])\n"
     out = call(copy, "-c", script)
     assert f"('gain', 'to run', {4 * 128 + 3 * 96})" in out, "a gain for each block of the tiny backbone"
     assert "'MRR'" in out and '"losses": ["sdm", "cosine_gap"]' in out and "'mine'" in out
+    assert re.search(r"^under .*hesitation", out, flags=re.MULTILINE), out
     assert re.search(r"^gain.*trained on mine, trial \w+ \(96, 32\) 96$", out, flags=re.MULTILINE), out
     assert re.search(r"^2 +3 +\S+\.jpg +-?0\.\d+$", out, flags=re.MULTILINE), "the third image found"
     assert re.search(r"^measured later: [1-9]\d* \[\]$", out, flags=re.MULTILINE), out
