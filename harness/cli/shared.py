@@ -67,16 +67,19 @@ def assignments(settings: Sequence[str]) -> dict[str, str]:
     return values
 
 
+UNCUT = 10_000  # columns where there is no terminal
+
+
 def say_json(value: object) -> None:
     """Print as JSON."""
     click.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
 
 
 def say_table(header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[str] = ()) -> None:
-    """Print aligned columns, cut to the terminal's width; `right` names the columns set flush right."""
+    """Print aligned columns, cut to a terminal's width not in a file or pipe; `right` names those set flush right."""
     cells = [["-" if value is None else str(value) for value in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
-    width = shutil.get_terminal_size((80, 24)).columns
+    width = shutil.get_terminal_size((UNCUT, 24)).columns
     for row in [list(header), *cells]:
         line = "  ".join(
             cell.rjust(size) if name in right else cell.ljust(size)
