@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -25,7 +22,8 @@ from reports.cells import WORDS, Cell, cells, gaps, home, places
 from reports.declared import declared
 from reports.drawing import palette, style
 from reports.recipes import recipes
-from reports.table import Table, Value
+from reports.site.templates import template
+from reports.table import Table
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -55,6 +53,7 @@ def report(
     refresh: int | None = None,
     published: pd.DataFrame | None = None,
     inspection: Inspection | None = None,
+    back: str = "",
 ) -> list[Path]:
     """Write all applicable figures (PDF, SVG, PNG, CSV) and tables (LaTeX, Markdown, CSV) and `index.html`.
 
@@ -66,6 +65,7 @@ def report(
         refresh: Seconds after which an open page loads itself again, for a study that is running.
         published: Published numbers as `reports.literature.load` gives them; read from there when None.
         inspection: What `upbench inspect` wrote for one trial, to be shown as well; it holds images of the data set.
+        back: Address of the page that lists all studies, for a page that is part of a site.
 
     Returns:
         The files written, the page first.
@@ -101,7 +101,7 @@ def report(
     figures, tables = ([done[t][1] for t in tasks if t[0] == kind] for kind in ("figures", "tables"))
     page = out / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(_page(results, figures, tables, skipped, refresh), encoding="utf-8", newline="\n")
+    page.write_text(_page(results, figures, tables, skipped, refresh, back), encoding="utf-8", newline="\n")
     return [page, *written]
 
 
@@ -207,12 +207,12 @@ def _table(name: str, made: Table, out: Path) -> tuple[list[Path], Shown]:
     return paths, Shown(name, registry.summary("tables", name), "", made, {}, files)
 
 
-def _page(results: Results, figures: list, tables: list, skipped: list, refresh: int | None) -> str:
+def _page(results: Results, figures: list, tables: list, skipped: list, refresh: int | None, back: str) -> str:
     trials = declared(results)
     found = home(cells(results))
     document = results.study.get("study") or {}
     lost = trials[trials["status"] != "ok"]
-    return _template().render(
+    return template("page.html.j2").render(
         name=study_name(results),
         question=results.study.get("question") or document.get("question") or "",
         counts=_counts(trials),
@@ -236,6 +236,7 @@ def _page(results: Results, figures: list, tables: list, skipped: list, refresh:
         provenance=provenance(results),
         tips=Markup(json.dumps({k: v for f in figures for k, v in f.tips.items()}).replace("<", "\\u003c")),
         refresh=refresh,
+        back=back,
     )
 
 
@@ -278,19 +279,3 @@ def _words(value: object) -> str:
     if isinstance(value, float):
         return "" if pd.isna(value) else f"{value:g}"
     return "" if value is None else str(value)
-
-
-def _sort_key(entry: object) -> object:
-    if isinstance(entry, Value):
-        return "" if entry.number is None else entry.number
-    return "" if entry is None else entry
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    source = resources.files("reports").joinpath("page.html.j2").read_text(encoding="utf-8")
-    env = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    env.filters["sort_key"] = _sort_key
-    env.filters["is_value"] = lambda entry: isinstance(entry, Value)
-    env.filters["thousands"] = lambda entry: f"{entry:,}" if isinstance(entry, int) else entry
-    return env.from_string(source)
