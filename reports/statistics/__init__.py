@@ -4,6 +4,7 @@ Read `intervals.py` first. Figures, tables and the page import from here.
 """
 
 from reports.statistics.intervals import Interval, over_both, over_identities, over_seeds
+from reports.statistics.letters import letters
 from reports.statistics.optimism import Optimism, optimism
 from reports.statistics.paired import (
     Difference,
@@ -35,6 +36,7 @@ __all__ = [
     "difference",
     "drop",
     "holm",
+    "letters",
     "mcnemar",
     "mean_of",
     "optimism",
