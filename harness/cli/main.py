@@ -25,6 +25,7 @@ COMMANDS = {
     "status": "show what is committed, and how runs went",
     "list": "list methods, datasets, metrics, figures, tables, studies, results, columns",
     "report": "draw a study's figures and tables",
+    "site": "write a leaderboard and pages of the published studies",
     "recommend": "say which method and budget to take within limits",
     "evaluate": "measure kept models on further data sets, without training",
     "inspect": "write pictures, features and attention of one trial",

@@ -273,6 +273,10 @@ class Store:
         """Keep what was published of a study, and how much of it."""
         self.files.replace(f"published/{study}.json", seal({"schema": schema.VERSION, **statement}))
 
+    def published(self) -> list[str]:
+        """Names of the studies that were published here, sorted."""
+        return sorted(name.removesuffix(".json") for name in self.files.names("published") if name.endswith(".json"))
+
     def size(self) -> int:
         """Bytes of everything here."""
         return self.files.total()
