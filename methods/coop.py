@@ -29,6 +29,7 @@ class Method:
     turns: ClassVar[tuple[str, ...]] = ("length",)
     adds: ClassVar[bool] = True
     starts: ClassVar[Starts] = {"tokens": Normal(0.02)}
+    whole: ClassVar[bool] = True  # one context for the tower
     inserts: ClassVar[tuple[str, ...]] = ("text",)
 
     def attach(self, backbone: Backbone) -> None:

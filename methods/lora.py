@@ -12,7 +12,7 @@ sqrt r (Kalajdzievski 2023), `learned` is one trained scalar per linear that sta
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, Protocol, cast
 
 import torch
@@ -56,6 +56,11 @@ class Method:
     def limits(self, shape: Shape) -> dict[str, int]:
         """A rank is at most the narrowest side of a target."""
         return {"rank": min(min(both) for both in linears(shape, self.towers, self.depth, self.targets))}
+
+    def alike(self, sizes: Mapping[str, int]) -> dict[str, float]:
+        """The `alpha` with which a block of another rank has the s of the others."""
+        power = {"alpha": 1.0, "rslora": 0.5, "learned": 0.0}[self.scaling]
+        return {"alpha": self.alpha * (sizes["rank"] / self.rank) ** power}
 
     def _scale(self) -> float | None:
         return {"alpha": self.alpha / self.rank, "rslora": self.alpha / math.sqrt(self.rank), "learned": None}[

@@ -8,6 +8,7 @@ second part of the same name is called `name#2`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
@@ -75,8 +76,13 @@ class Method:
     def resized(self, shape: Shape, factor: float) -> Method:
         """The spent parts scaled by one factor."""
         chosen = self._spent()
-        scaled = {name: sized(m, shape, factor) if name in chosen else m for name, m in self.members.items()}
-        return replace(self, parts=tuple({name.split("#")[0]: written_out(m)} for name, m in scaled.items()))
+        return self.replaced(
+            {name: sized(m, shape, factor) if name in chosen else m for name, m in self.members.items()}
+        )
+
+    def replaced(self, members: Mapping[str, AnyMethod]) -> Method:
+        """Other settings of the same parts."""
+        return replace(self, parts=tuple({name.split("#")[0]: written_out(m)} for name, m in members.items()))
 
     def bases(self, shape: Shape) -> dict[str, int]:
         return {f"{name}.{o}": size for name, m in self._spent().items() for o, size in sizes(m, shape).items()}

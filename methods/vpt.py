@@ -53,9 +53,9 @@ class Method:
     def attach(self, backbone: Backbone) -> None:
         for tower in backbone.towers:
             if tower.name in self.inserts:
-                for order, index in enumerate(self._blocks(len(tower.blocks))):
-                    prompts = Prompts([self._start(tower)], tower.causal, self.length if order else 0)
-                    tower.block(index).tokens.append(prompts)
+                for index in self._blocks(len(tower.blocks)):
+                    tower.block(index).tokens.append(Prompts([self._start(tower)], tower.causal))
+                replace_each(tower)
 
     def parameters(self, shape: Shape) -> int:
         return sum(len(self._blocks(tower.layers)) * self.length * tower.width for tower in towers(shape, self.towers))
@@ -73,6 +73,15 @@ class Method:
         if tower.shape.patch:
             nn.init.uniform_(own.tokens, -bound(tower.shape), bound(tower.shape))
         return own
+
+
+def replace_each(tower: Tower) -> None:
+    """Let each block's prompts take the place of those of the block before, however many these are."""
+    before = 0
+    for index in range(len(tower.blocks)):
+        for prompts in tower.block(index).tokens:
+            if isinstance(prompts, Prompts):
+                prompts.replaced, before = before, sum(len(part()) for part in prompts.parts)
 
 
 def bound(tower: TowerShape) -> float:

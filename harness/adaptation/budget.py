@@ -30,6 +30,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.adaptation.method import Method, limits_of, sized, sizes, trainable
+from harness.adaptation.spread import CLOSE, spread
 from harness.errors import UserError, brief
 from harness.model.clip import Backbone, Shape
 
@@ -140,7 +141,8 @@ def parse(text: str | int | float, where: str | None = None) -> Budget:
 def solve(method: Method, shape: Shape, budget: Budget | None, batch: int = BATCH) -> Solution:
     """The largest setting of `method` within `budget` on a backbone of this shape.
 
-    The options in `method.turns` are scaled by one factor and rounded, so a union keeps its proportions. A target that
+    The options in `method.turns` are scaled by one factor and rounded, so a union keeps its proportions; where that
+    leaves more than 2 % of a number of parameters, some blocks get the next size (`spread.py`). A target that
     no setting meets (smaller than the smallest, or more than 10 % above the largest) gives the nearest one and the
     reason. Each setting on the way is measured once; halving the range needs about a dozen.
     """
@@ -172,7 +174,10 @@ def solve(method: Method, shape: Shape, budget: Budget | None, batch: int = BATC
     while high - low > 1e-9 * high and sized(method, shape, low) != sized(method, shape, high):
         middle = (low + high) / 2
         low, high = (middle, high) if fits(middle) else (low, middle)
-    found = solution(sized(method, shape, low))
+    chosen, following = (sized(method, shape, factor) for factor in (low, high))
+    if mode == "params" and chosen != following and chosen.parameters(shape) < (1 - CLOSE) * target:
+        chosen = spread(chosen, following, shape, target)
+    found = solution(chosen)
     limits = limits_of(found.method, shape)
     at_limit = limits and all(limits.get(name) == size for name, size in sizes(found.method, shape).items())
     return solution(found.method, "largest setting {}") if at_limit and found.achieved < 0.9 * target else found

@@ -32,7 +32,31 @@ if TYPE_CHECKING:
     from dataclasses import dataclass as options  # what checkers of types make of the one below
 else:
     STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    options = functools.partial(dataclass, frozen=True, config=STRICT)
+    More = tuple[dict[str, Any], ...]  # options that differ in some blocks, each with the `towers` and `depth` of those
+
+    def options(kind):
+        """A class of options; one that a budget turns has `more` too, and is attached and counted by its `copies`."""
+        known = {k: v for base in reversed(kind.__mro__) for k, v in vars(base).get("__annotations__", {}).items()}
+        turns = getattr(kind, "turns", ())
+        free = isinstance(turns, tuple) and turns and "towers" in known and "depth" not in turns
+        free = free and not getattr(kind, "whole", False)
+        if free and known.get("more", More) is More:
+            if "more" not in known:
+                kind.__annotations__["more"], kind.more = More, ()
+            for name in ("attach", "parameters"):
+                if name in vars(kind):
+                    setattr(kind, name, _of_copies(vars(kind)[name]))
+        return dataclass(kind, frozen=True, config=STRICT)
+
+    def _of_copies(of_one):
+        """`attach` or `parameters` of a method whose blocks have one size, as that of one with `more`."""
+
+        @functools.wraps(of_one)
+        def of_all(self, on):
+            found = [of_one(part, on) for part in copies(self, getattr(on, "shape", on))]
+            return None if found[0] is None else sum(found)
+
+        return of_all
 
 
 @runtime_checkable
@@ -44,6 +68,10 @@ class Method(Protocol):
         identity: Whether the backbone's outputs are unchanged right after `attach`.
         turns: The integer options that a budget scales together; empty for a method of fixed size.
         adds: Whether trained parameters come on top of the backbone's own.
+
+    `options` gives a method with `turns` and the option `towers` a further option, `more`: entries of options that
+    differ in some blocks, as `{"towers": "image", "depth": [0, 4], "rank": 5}`. The method is attached and counted as
+    `copies` of itself; one whose blocks depend on each other refuses with `whole`.
 
     A method may also declare, for trained parameters by the end of their name, why they have no gradient: `late` at the
     start only (factors of a zero), `inert` ever (the softmax ignores a bias on all keys). See `promises.py`.
@@ -72,7 +100,12 @@ def make(module: ModuleType, given: Mapping[str, Any] | None = None, where: str 
     kind = module.Method
     given = {key: _frozen(value) for key, value in (given or {}).items()}
     try:
-        return kind(**given)
+        made = kind(**given)
+        for entry in getattr(made, "more", ()):
+            make(module, {**given, "more": [], **entry}, where)
+            if "more" in entry:
+                raise UserError("more: an entry has no 'more' of its own", where, "towers, depth and other options")
+        return made
     except ValidationError as error:
         known = [field.name for field in fields(kind)]
         faults = []
@@ -95,8 +128,9 @@ def _frozen(value: Any) -> Any:
 
 
 def written_out(method: Method) -> dict[str, Any]:
-    """Every option with its value, defaults included, as JSON has it."""
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(method).items()}
+    """Every option with its value, defaults included, as JSON has it; `more` where blocks differ."""
+    found = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(method).items()}
+    return {name: value for name, value in found.items() if name != "more" or value}
 
 
 def defaults(kind: type) -> dict[str, Any]:
@@ -114,8 +148,9 @@ def sized(method: Method, shape: Shape, factor: float) -> Method:
     """The method with every option in `turns` multiplied by `factor`, rounded, at least 1 and within its limits.
 
     A method may say how with `resized(shape, factor)`; `bases(shape)` gives values for options that are None, and
-    `limits(shape)` upper bounds.
+    `limits(shape)` upper bounds. All blocks get one size.
     """
+    method = replace(method, more=()) if getattr(method, "more", ()) else method
     if hasattr(method, "resized"):
         return method.resized(shape, factor)
     bases, limits = sizes(method, shape), limits_of(method, shape)
@@ -191,6 +226,31 @@ def blocks(backbone: Backbone, which: Towers, depth: Depth = None) -> Iterator[t
 def scaled_width(width: int, tower: TowerShape, shape: Shape) -> int:
     """A bottleneck of `width` in the wider tower, in proportion (and at least 1) in a narrower one."""
     return max(1, round(width * tower.width / max(t.width for t in shape.towers)))
+
+
+def copies(method: Method, shape: Shape) -> list[Method]:
+    """The methods of one size that a method is made of: one per entry of `more`, and the rest of each tower.
+
+    Raises:
+        UserError: an entry names blocks that the method has not, or that another entry has.
+    """
+    if not getattr(method, "more", ()):
+        return [method]
+    even: Any = replace(method, more=())
+    parts: list[Method] = []
+    deep = hasattr(even, "depth")
+    left = {t.name: layers(getattr(even, "depth", None), t.layers) for t in towers(shape, even.towers)}
+    for entry in getattr(method, "more", ()):
+        part: Any = replace(even, **{key: _frozen(value) for key, value in entry.items()})
+        for tower in towers(shape, part.towers):
+            chosen, own = layers(getattr(part, "depth", None), tower.layers), left.get(tower.name, ())
+            if not set(chosen) <= set(own):
+                expected = "blocks of `towers` and `depth`, each in one entry"
+                raise UserError(f"blocks {list(chosen)} of the {tower.name} tower are not free", "more", expected)
+            left[tower.name] = tuple(index for index in own if index not in chosen)
+        parts.append(part)
+    rest = ({"towers": name, **({"depth": own} if deep else {})} for name, own in left.items() if own)
+    return [*parts, *(replace(even, **place) for place in rest)]
 
 
 # What was trained ---------------------------------------------------------------------------------------------------

@@ -69,6 +69,7 @@ NEEDED = {"union": {"parts": ["lora", "s_prefix"]}}
 # Options that are about one tower alone.
 ABOUT: dict[Any, set[str]] = {
     ("cskt", "length"): {"image"},
+    "more": {"image"},
     "scale_image": {"image"},
     "scale_text": {"text"},
     ("dm_adapter", "coupled"): {"text"},
@@ -78,6 +79,10 @@ FIXED = {"bitfit", "full", "full_image", "full_text", "head", "ia3", "layer_norm
 
 
 def changes(method: str, option: str) -> list[Change]:
+    if option == "more":
+        kind = methods()[method]
+        place = {"towers": "image", **({"depth": [1]} if hasattr(kind, "depth") else {})}
+        return [([{**place, kind.turns[0]: 6}], "size")]
     return OWN.get(method, {}).get(option) or ANY.get(option, [])
 
 

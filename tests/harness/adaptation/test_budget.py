@@ -82,7 +82,9 @@ def test_random_targets(name):
         if found.reason is None:
             assert found.trained <= count
             assert solve(found.method, shape, parse(int(count))).method == found.method
-            assert solve(method, shape, parse(found.trained)).method == found.method
+            again = solve(method, shape, parse(found.trained))
+            uneven = getattr(found.method, "more", ())
+            assert again.method == found.method or (uneven and 0.98 * found.trained <= again.trained <= found.trained)
         (option,) = method.turns
         size = getattr(found.method, option)
         if found.reason is None and limits_of(method, shape).get(option) != size:

@@ -59,7 +59,7 @@ def test_every_fault_of_the_options_is_named_with_the_nearest_known_name():
     assert "unknown option 'rnak' (did you mean rank?)" in text
     for key, value in (("alpha", "-1.0"), ("targets", "'key'"), ("towers", "'all'"), ("rank", "2.0")):
         assert f"{key}" in text and f"got {value}" in text
-    assert text.endswith("expected options rank, alpha, targets, scaling, towers, depth")
+    assert text.endswith("expected options rank, alpha, targets, scaling, towers, depth, more")
     assert "\n" not in text
 
 
