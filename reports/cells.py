@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from reports.declared import declared, remembered, short, text
+from reports.declared import design_of, groups, remembered, short, text
 from reports.drawing import palette
-from reports.statistics import Interval, over_seeds
+from reports.statistics import Design, Interval, over_seeds, two_stage
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -49,14 +47,16 @@ class Cell:
     seeds: tuple[int, ...]
     values: tuple[float, ...]  # one per seed that has a score
     choice: str | None  # how the epoch was chosen: selected (on val) | last | oracle (on test)
-    costs: dict = field(compare=False, default_factory=dict)  # of a trial: median over seeds; see COSTS
+    costs: dict = field(compare=False, default_factory=dict)  # of a trial, over seeds: `statistics/costs.py`
     val: str | None = None  # where val comes from, if it is not the official one
     tuned: dict | None = field(compare=False, default=None)  # what the search took that chose its values
+    design: Design | None = None  # how the number of seeds was found; None where they are listed
+    width: float | None = None  # half of the interval that the study asks for, of this very score
 
     @cached_property
     def interval(self) -> Interval | None:
         """Mean and 95 % interval over seeds; None without a score."""
-        return over_seeds(np.array(self.values)) if self.values else None
+        return self.known if self.values else None
 
     @property
     def mean(self) -> float | None:
@@ -66,7 +66,9 @@ class Cell:
     @property
     def known(self) -> Interval:
         """The interval of a cell with a score; ValueError without one."""
-        return self.interval or over_seeds(np.array(self.values))
+        if self.design and len(self.values) > 1:
+            return two_stage(np.array(self.values), self.seeds, self.design.first)
+        return over_seeds(np.array(self.values))
 
     @property
     def score(self) -> float:
@@ -139,8 +141,10 @@ def cells(
         for ident, measured, value in of_way.itertuples(index=False):
             if ways.setdefault(ident, way) == way:
                 scores.setdefault(ident, {})[measured] = value
-    found = []
-    for shared, ids, seeds in _groups(results):
+    found, design = [], design_of(results)
+    asked = design.width if design and design.of == "mean" else None
+    asked = asked if (metric, split, direction) == ("R1", "test", "t2i") else None
+    for shared, ids, seeds in groups(results):
         ok = [i for i, status in zip(ids, shared["statuses"], strict=True) if status == "ok" and i in scores]
         statuses = tuple(
             "failed" if s == "ok" and i not in scores else s for i, s in zip(ids, shared["statuses"], strict=True)
@@ -156,68 +160,11 @@ def cells(
                     seeds=tuple(at[i] for i in here),
                     values=tuple(scores[i][place] for i in here),
                     choice=ways[here[0]] if here else None,
+                    design=design,
+                    width=asked if place == shared["dataset"] and shared["trained"] != 0 else None,
                 )
             )
     return ordered(found)
-
-
-@remembered
-def _groups(results: Results) -> list[tuple[dict, list[str], list[int]]]:
-    """Per cell: what its trials share, their ids and their seeds, by rising seed."""
-    trials = declared(results)
-    trials = trials.iloc[np.argsort(trials["seed"].to_numpy(int), kind="stable")]
-    columns = {name: pd.to_numeric(trials[name], errors="coerce").to_numpy(float) for name in (*SIZES, *COSTS)}
-    ids, seeds = trials["id"].to_numpy(), trials["seed"].to_numpy(int)
-    statuses, reasons = trials["status"].to_numpy(), trials["reason"].to_numpy()
-    vals, searches = trials["val_source"].to_numpy(object), trials["tuned"].to_numpy(object)
-    keys = list(zip(*(trials[name] for name in ("label", "method", "budget", "dataset", "variant")), strict=True))
-    at: dict[tuple, list[int]] = {}
-    for i, key in enumerate(keys):
-        at.setdefault(key, []).append(i)
-    found = []
-    for (label, method, budget, dataset, variant), rows in at.items():
-        sizes = {name: _median(columns[name][rows]) for name in SIZES}
-        whole = {name: None if value is None else round(value) for name, value in sizes.items()}
-        shared = {
-            "label": label,
-            "method": method,
-            "budget": budget or None,
-            "dataset": dataset,
-            "variant": variant,
-            "target": whole["budget_parameters"],
-            "trained": whole["trained"],
-            "total": whole["total"],
-            "share": sizes["share"],
-            "statuses": tuple(statuses[rows]),
-            "reasons": tuple(dict.fromkeys(r for r in reasons[rows] if isinstance(r, str))),
-            "costs": {name: COSTS[name](columns[name][rows]) for name in COSTS},
-            "val": next((v for v in vals[rows] if isinstance(v, str) and v != "official"), None),
-            "tuned": next((json.loads(v) for v in searches[rows] if isinstance(v, str)), None),
-        }
-        found.append((shared, ids[rows].tolist(), seeds[rows].tolist()))
-    return found
-
-
-SIZES = ("budget_parameters", "trained", "total", "share")
-
-
-def _extreme(of: Callable[[np.ndarray], float]) -> Callable[[np.ndarray], float | None]:
-    def found(values: np.ndarray) -> float | None:
-        values = values[np.isfinite(values)]
-        return float(of(values)) if len(values) else None
-
-    return found
-
-
-_median = _extreme(np.median)
-MEDIANS = (
-    "flops_forward", "flops_backward", "peak_memory_train", "peak_memory_evaluate", "step_seconds", "seconds_total",
-    "seconds_train", "seconds_evaluate", "seconds_data", "seconds_compile", "seconds_first_step", "latency_image_ms",
-    "latency_image_merged_ms", "latency_text_ms", "latency_text_merged_ms", "energy_joules", "adapter_bytes", "batch",
-)  # fmt: skip
-# How the trials of a cell make one cost of each column. One trial that read features from the cache makes the time of
-# evaluation incomparable, and one that had to split its batch makes the cell a split one.
-COSTS = {**dict.fromkeys(MEDIANS, _median), "features_cached": _extreme(np.max), "micro_batch": _extreme(np.min)}
 
 
 def ordered(found: Iterable[Cell]) -> list[Cell]:
@@ -254,9 +201,31 @@ def protocol(found: Iterable[Cell], where: str = "") -> str:
     """How the scores were taken, in words; `where` tells whose val."""
     found = list(found)
     ways = [CHOICES[w] for w in CHOICES if w in {c.choice for c in found}]
-    return "; ".join(
-        ["Percent, text to image, test split, " + (" or ".join(ways) or "nothing measured") + where, *sources(found)]
-    )
+    measured = " or ".join(ways) or "nothing measured"
+    first = f"Percent, text to image, test split, {measured}{where}"
+    return "; ".join([first, *sources(found), *unreached(found)])
+
+
+def means(found: Iterable[Cell]) -> str:
+    """What stands behind ± where means are shown."""
+    design = next((c.design for c in found if c.design), None)
+    return "mean ± half of " + (f"{design.words}, 95 %, over seeds" if design else "the 95 % t interval over seeds")
+
+
+def resampled(found: Iterable[Cell]) -> list[str]:
+    """That an interval over seeds and identities is not that of the study's design: a sentence, or nothing."""
+    words = "Identities are resampled beside seeds, so the intervals of differences are not Stein's"
+    return [words] if any(c.design for c in found) else []
+
+
+def unreached(found: Iterable[Cell]) -> list[str]:
+    """Which intervals are wider than the study asks for: a sentence, or nothing."""
+    told, width = [], 0.0
+    for c in found:
+        if c.width and c.values and c.known.half is not None and c.known.half > c.width * (1 + 1e-9):
+            at, width = f" at {c.budget}" if c.budget else "", c.width
+            told.append(f"{c.series}{at} on {palette.name(c.dataset)} ± {c.known.half:.2f} with {c.story}")
+    return [f"width of ± {width:g} not reached: {', '.join(told)}"] if told else []
 
 
 def sources(found: Iterable[Cell]) -> list[str]:
@@ -294,4 +263,4 @@ def gaps(found: Sequence[Cell]) -> list[str]:
     for (at, why), where in grouped.items():
         there = "" if set(where) == everywhere else f" ({', '.join(palette.name(d) for d in dict.fromkeys(where))})"
         lines.setdefault(why, []).append(at + there)
-    return [f"{', '.join(some)}: {why}" for why, some in lines.items()]
+    return [*(f"{', '.join(some)}: {why}" for why, some in lines.items()), *unreached(found)]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from reports.cells import Cell
 from reports.declared import remembered
-from reports.statistics import Difference, by_seed, difference, holm
+from reports.statistics import Difference, by_seed, difference, holm, two_stage_difference
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -125,8 +125,15 @@ class Records:
         pair = self.aligned(a, b, metric)
         if pair is not None:
             return difference(*pair)
-        shared = [(a.values[a.ids.index(i)], b.values[b.ids.index(j)]) for i, j in _shared(a, b)]
-        return by_seed(np.array([one for one, _ in shared]), np.array([two for _, two in shared])) if shared else None
+        gaps = paired(a, b)
+        if not gaps:
+            return None
+        values = np.array(list(gaps.values()))
+        return (
+            two_stage_difference(values, list(gaps), a.design.first)
+            if a.design
+            else by_seed(values, np.zeros(len(values)))
+        )
 
     def ties(self, cells: Sequence[Cell], metric: str, level: float = 0.05) -> tuple[Cell | None, list[Cell]]:
         """The cell with the best mean, and the others that cannot be told from it (Holm over the comparisons)."""
@@ -144,6 +151,14 @@ class Records:
 def records_of(results: Results, direction: str = "t2i") -> Records:
     """The records of a study on test, sorted out once; `direction` is t2i (captions are queries) or i2t."""
     return Records(results.queries, direction=direction)
+
+
+def paired(a: Cell, b: Cell) -> dict[int, float]:
+    """Seed -> score of A minus that of B with the same seed, in points; see `_shared`."""
+    seeds = dict(zip((*a.ids, *b.ids), (*a.seeds, *b.seeds), strict=True))
+    return {
+        seeds[j if a.trained == 0 else i]: a.values[a.ids.index(i)] - b.values[b.ids.index(j)] for i, j in _shared(a, b)
+    }
 
 
 def _shared(a: Cell, b: Cell) -> list[tuple[str, str]]:

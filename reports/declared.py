@@ -9,10 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+
+from reports.statistics import Design
+from reports.statistics.costs import COSTS, median
 
 if TYPE_CHECKING:
     from harness.store.store import Results
+
+SIZES = ("budget_parameters", "trained", "total", "share")
 
 
 def remembered(function: Callable) -> Callable:
@@ -76,6 +82,49 @@ def declared(results: Results) -> pd.DataFrame:
         for variant, place in zip(_variants(frame, grid), frame["dataset"], strict=True)
     ]
     return frame
+
+
+@remembered
+def groups(results: Results) -> list[tuple[dict, list[str], list[int]]]:
+    """Per cell: what its trials share, their ids and their seeds, by rising seed."""
+    trials = declared(results)
+    trials = trials.iloc[np.argsort(trials["seed"].to_numpy(int), kind="stable")]
+    columns = {name: pd.to_numeric(trials[name], errors="coerce").to_numpy(float) for name in (*SIZES, *COSTS)}
+    ids, seeds = trials["id"].to_numpy(), trials["seed"].to_numpy(int)
+    statuses, reasons = trials["status"].to_numpy(), trials["reason"].to_numpy()
+    vals, searches = trials["val_source"].to_numpy(object), trials["tuned"].to_numpy(object)
+    keys = list(zip(*(trials[name] for name in ("label", "method", "budget", "dataset", "variant")), strict=True))
+    at: dict[tuple, list[int]] = {}
+    for i, key in enumerate(keys):
+        at.setdefault(key, []).append(i)
+    found = []
+    for (label, method, budget, dataset, variant), rows in at.items():
+        sizes = {name: median(columns[name][rows]) for name in SIZES}
+        whole = {name: None if value is None else round(value) for name, value in sizes.items()}
+        shared = {
+            "label": label,
+            "method": method,
+            "budget": budget or None,
+            "dataset": dataset,
+            "variant": variant,
+            "target": whole["budget_parameters"],
+            "trained": whole["trained"],
+            "total": whole["total"],
+            "share": sizes["share"],
+            "statuses": tuple(statuses[rows]),
+            "reasons": tuple(dict.fromkeys(r for r in reasons[rows] if isinstance(r, str))),
+            "costs": {name: COSTS[name](columns[name][rows]) for name in COSTS},
+            "val": next((v for v in vals[rows] if isinstance(v, str) and v != "official"), None),
+            "tuned": next((json.loads(v) for v in searches[rows] if isinstance(v, str)), None),
+        }
+        found.append((shared, ids[rows].tolist(), seeds[rows].tolist()))
+    return found
+
+
+def design_of(results: Results) -> Design | None:
+    """How the study finds its number of seeds; None where they are listed."""
+    seeds = (results.study.get("study") or {}).get("seeds")
+    return Design(**seeds) if isinstance(seeds, dict) else None
 
 
 def _told(results: Results, place: str) -> set[str]:

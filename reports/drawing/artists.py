@@ -171,6 +171,7 @@ def signs(cells: Iterable[Cell]) -> list[str]:
     seen = {c.status for c in cells}
     known = [HOLLOW] * ("single" in seen) + [HALF] * ("partial" in seen)
     known += [CUT] * any(c.interval is not None and c.interval.n == 2 for c in cells)
+    known += list(dict.fromkeys(f"bars: {c.design.words}" for c in cells if c.design and c.values))
     return known + [CROSS] * bool(seen - {"ok", "single", "partial"})
 
 

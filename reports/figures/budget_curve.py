@@ -1,8 +1,8 @@
 """How accurate is each method for a given number of trained parameters?
 
 Accuracy against *achieved* trained parameters (logarithmic), one panel per dataset; markers are means over seeds, bars
-their 95 % t intervals, drawn a few points apart where budgets coincide. Full fine-tuning stands at its own parameter
-count, zero-shot is a line. Points on grey are those that nothing smaller beats (Pareto front of the means).
+their 95 % intervals over seeds, drawn a few points apart where budgets coincide. Full fine-tuning stands at its own
+parameter count, zero-shot is a line. Points on grey are those that nothing smaller beats (Pareto front of the means).
 """
 
 from __future__ import annotations

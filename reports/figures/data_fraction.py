@@ -1,7 +1,7 @@
 """How does each method fare with less training data?
 
 Rank-1 against the share of the training captions, or the number of training identities, one line per method and budget;
-markers are means over seeds, bars their 95 % t intervals. Val and test are the same for all shares.
+markers are means over seeds, bars their 95 % intervals over seeds. Val and test are the same for all shares.
 """
 
 from __future__ import annotations

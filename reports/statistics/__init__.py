@@ -20,8 +20,10 @@ from reports.statistics.power import detectable, power, seeds_needed
 from reports.statistics.ranks import Ranking, critical_difference, rank
 from reports.statistics.robustness import Sample, apart, drop, mean_of, sample, share
 from reports.statistics.saturation import Law, saturation
+from reports.statistics.stein import Design, asked, pilot, two_stage, two_stage_difference
 
 __all__ = [
+    "Design",
     "Difference",
     "Interval",
     "Law",
@@ -30,6 +32,7 @@ __all__ = [
     "Ranking",
     "Sample",
     "apart",
+    "asked",
     "by_seed",
     "critical_difference",
     "detectable",
@@ -44,11 +47,14 @@ __all__ = [
     "over_identities",
     "over_seeds",
     "paired_bootstrap",
+    "pilot",
     "power",
     "rank",
     "sample",
     "saturation",
     "seeds_needed",
     "share",
+    "two_stage",
+    "two_stage_difference",
     "wilcoxon",
 ]

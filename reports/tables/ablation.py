@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import cells, home, places, protocol
+from reports.cells import cells, home, means, places, protocol, resampled
 from reports.compare import records_of
 from reports.declared import declared
 from reports.drawing import palette, style
@@ -60,9 +60,10 @@ def draw(results: Results, metric: str = "R1") -> Table:
         Column("p", "p (Holm)"),
     )
     notes = (
-        protocol(found) + "; mean ± half of the 95 % t interval over seeds",
+        protocol(found) + f"; {means(found)}",
         "Δ: paired on queries and seeds, ± half of the 95 % interval over seeds and identities; p with Holm's "
         "correction within a budget",
+        *resampled(found),
         "* one seed, or fewer seeds than declared",
     )
     return Table("Ablation", columns, tuple(rows), notes, tuple(breaks), "ablation")

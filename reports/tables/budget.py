@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.cells import Cell, cells, home, places, protocol
+from reports.cells import Cell, cells, home, means, places, protocol
 from reports.drawing import palette, style
 from reports.table import Column, Entry, Table, Value
 
@@ -41,7 +41,7 @@ def draw(results: Results) -> Table:
         Column("seeds", "Seeds", align="l"),
     )
     notes = (
-        protocol(every) + "; mean ± half of the 95 % t interval over seeds",
+        protocol(every) + f"; {means(every)}",
         "Share: trained / all parameters, those of the method included",
         "* one seed, or fewer seeds than declared",
     )

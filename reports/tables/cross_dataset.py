@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.cells import cells, places, protocol
+from reports.cells import cells, means, places, protocol
 from reports.drawing import palette
 from reports.figures.cross_dataset import overlaps, shown
 from reports.robustness.shifts import domains
@@ -56,7 +56,7 @@ def draw(results: Results) -> Table:
         *(Column(f"{w}_{m}", palette.name(m), palette.name(w)) for w in where for m in METRICS),
     )
     notes = [
-        protocol(every, " of the dataset trained on") + "; mean ± half of the 95 % t interval over seeds",
+        protocol(every, " of the dataset trained on") + f"; {means(every)}",
         "* one seed, or fewer seeds than declared",
         *overlaps(where),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.cells import cells, home, places, protocol
+from reports.cells import cells, home, means, places, protocol
 from reports.drawing import palette, style
 from reports.figures.data_fraction import lines
 from reports.table import Column, Entry, Table, Value
@@ -55,7 +55,7 @@ def draw(results: Results, metric: str = "R1") -> Table:
     alone = len(zeros) == 1
     said = [f"{palette.name(d)}{'' if alone else f' ({c.series})'} {c.mean:.2f}" for at in zeros for d, c in at.items()]
     notes = [
-        f"{palette.name(metric)}: {protocol(used)}; mean ± half of the 95 % t interval over seeds",
+        f"{palette.name(metric)}: {protocol(used)}; {means(used)}",
         "Val and test are the same for all amounts; a smaller one lies inside a larger one",
         "* one seed, or fewer seeds than declared",
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import releases
-from reports.cells import Cell, cells, home, places, protocol
+from reports.cells import Cell, cells, home, means, places, protocol
 from reports.compare import Records, records_of
 from reports.drawing import palette, style
 from reports.table import Column, Table, Value
@@ -70,7 +70,7 @@ def draw(results: Results, literature: pd.DataFrame | None = None, image_to_text
         ),
     )
     notes = [
-        protocol(every) + "; mean ± half of the 95 % t interval over seeds",
+        protocol(every) + f"; {means(every)}",
         "Within a budget"
         + " and part of the data" * any(c.part for c in every)
         + ": best mean bold, second underlined; ≈ cannot be told from the best (paired on queries and "

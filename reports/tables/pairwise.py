@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import Cell, cells, home, places, sources
+from reports.cells import Cell, cells, home, places, resampled, sources
 from reports.compare import Records, records_of
 from reports.drawing import palette
 from reports.statistics import detectable, holm, mcnemar, seeds_needed, wilcoxon
@@ -55,6 +55,7 @@ def draw(results: Results, metric: str = "R1") -> Table:
     notes = (
         f"{palette.name(metric)}; A − B ± half of the 95 % interval over seeds and identities, paired",
         *sources(found),
+        *resampled(found),
         "McNemar: Rank-1, median over seeds of being right, queries taken as independent; Wilcoxon: over all datasets, "
         "budgets and seeds that both have",
         "Detectable: smallest true difference that these seeds see with 80 %; seeds needed: for the difference and "

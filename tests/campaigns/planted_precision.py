@@ -23,6 +23,17 @@ RULE, FURTHER, RUNNING = (
     "harness/api/running.py",
 )
 
+S = "tests/reports/test_statistics_stein.py::"
+HAND, SAME = S + "test_number_and_interval_by_hand", S + "test_a_run_asks_for_what_reports_say"
+COVERS = S + "test_two_stages_cover_what_they_say_and_growing_does_not"
+GAP, GONE = S + "test_a_difference_and_its_p", S + "test_seeds_without_a_score_are_missing_in_the_pilot"
+T = "tests/reports/test_recomputed_tables.py::test_every_"
+CELLS, NOTES = T + "cell_is_what_the_slow_script_computes", T + "note_is_what_the_slow_script_says"
+MARKS = (
+    "tests/reports/test_recomputed_figures.py::test_every_mark_is_what_the_slow_script_computes[budget_curve of width]"
+)
+STEIN, TABLE = "reports/statistics/stein.py", "reports/tables/precision.py"
+
 PLANTED: list[tuple[str, str, str, str, str]] = [
     ("seeds", ASKS, RULE, "special.stdtrit(len(values) - 1, (1 + LEVEL) / 2)", "special.ndtri((1 + LEVEL) / 2)"),
     ("seeds", ASKS, RULE, "(1 + LEVEL) / 2))", "LEVEL))"),
@@ -48,4 +59,24 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("seeds", READ, "harness/study/faults.py", "if asked.most < asked.first:", "if False:"),
     ("seeds", READ, "harness/study/faults.py", 'if "seed" in rule.when:', "if False:"),
     ("seeds", READ, "harness/study/faults.py", "set(study.possible) &", "set(study.certain) &"),
-]
+    # What reports make of it
+    ("stein", HAND, STEIN, "own.std(ddof=1) / np.sqrt(len(values)))", "values.std(ddof=1) / np.sqrt(len(values)))"),
+    ("stein", COVERS, STEIN, "own.std(ddof=1) / np.sqrt(len(values)))", "values.std(ddof=1) / np.sqrt(len(values)))"),
+    ("stein", HAND, STEIN, "own.std(ddof=1) / np.sqrt(len(values)))", "own.std(ddof=1) / np.sqrt(len(own)))"),
+    ("stein", HAND, STEIN, "student((1 + level) / 2, len(own) - 1) * own", "special.ndtri((1 + level) / 2) * own"),
+    ("stein", HAND, STEIN, "student((1 + level) / 2, len(own) - 1) * own", "student((1 + level) / 2, len(values) - 1) * own"),
+    ("stein", SAME, STEIN, "math.ceil(errors**2)", "math.floor(errors**2)"),
+    ("stein", SAME, STEIN, "max(design.first, math", "max(2, math"),
+    ("stein", GAP, STEIN, "own.var(ddof=1)) / len(gaps)", "own.var(ddof=1)) / len(own)"),
+    ("stein", GONE, STEIN, "seeds, int) < first", "seeds, int) < np.sort(seeds)[min(first, len(seeds)) - 1] + 1"),
+    ("stein", CELLS + "[precision]", TABLE, "values = paired(c, other) if other else {}", "pass"),
+    ("stein", CELLS + "[precision]", TABLE, "for budget in (c.budget, None):", "for budget in (c.budget,):"),
+    ("stein", CELLS + "[precision of width]", TABLE, "half <= design.width * (1 + 1e-9)", "half <= 2 * design.width"),
+    ("stein", CELLS + "[precision of width]", TABLE, "asked(own, design)", "min(asked(own, design) or 0, design.most)"),
+    ("stein", CELLS + "[main of width]", "reports/cells.py", "if self.design and len(self.values) > 1:", "if False:"),
+    ("stein", NOTES + "[main of width]", "reports/cells.py", "c.known.half > c.width * (1 + 1e-9)", "c.known.half > 99"),
+    ("stein", NOTES + "[main of width]", "reports/cells.py", 'if c.design), None)', 'if c.width is None), None)'),
+    ("stein", NOTES + "[budget of precision]", "reports/cells.py", 'design.width if design and design.of == "mean" else None', "design and design.width"),
+    ("stein", NOTES + "[pairwise of width]", "reports/tables/pairwise.py", "        *resampled(found),\n", ""),
+    ("stein", MARKS, "reports/drawing/artists.py", "if c.design and c.values", "if c.width is not None and not c.values"),
+]  # fmt: skip

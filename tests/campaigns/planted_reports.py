@@ -107,7 +107,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     (
         "kind 8",
         f"{CELLS}[budget]",
-        "reports/cells.py",
+        "reports/declared.py",
         '"target": whole["budget_parameters"]',
         '"target": whole["trained"]',
     ),
@@ -123,9 +123,9 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     (
         "kind 8",
         f"{CELLS}[cost]",
-        "reports/cells.py",
-        "dict.fromkeys(MEDIANS, _median)",
-        "dict.fromkeys(MEDIANS, _extreme(np.max))",
+        "reports/statistics/costs.py",
+        "dict.fromkeys(MEDIANS, median)",
+        "dict.fromkeys(MEDIANS, extreme(np.max))",
     ),
     (
         "kind 8",
@@ -223,8 +223,8 @@ PRINTED = [
     ("cost", COST, "micro < batch", "micro <= batch"),
     ("cost", COST, 'CACHED = ("seconds_evaluate", "seconds_total")', 'CACHED = ("seconds_evaluate", "seconds_train")'),
     ("cost", COST, 'cost in ("peak_memory_train", "step_seconds")', 'cost in ("peak_memory_evaluate", "step_seconds")'),
-    ("cost", "reports/cells.py", '"features_cached": _extreme(np.max)', '"features_cached": _extreme(np.median)'),
-    ("cost", "reports/cells.py", '"micro_batch": _extreme(np.min)', '"micro_batch": _extreme(np.max)'),
+    ("cost", "reports/statistics/costs.py", '"features_cached": extreme(np.max)', '"features_cached": extreme(np.median)'),
+    ("cost", "reports/statistics/costs.py", '"micro_batch": extreme(np.min)', '"micro_batch": extreme(np.max)'),
     (
         "pairwise",
         "reports/tables/pairwise.py",

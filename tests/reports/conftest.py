@@ -235,6 +235,7 @@ def recomputed(results, request, tmp_path_factory):
     made = {}
 
     def of(name: str):
+        name = name.rpartition(" of ")[2]  # of another study than its own
         kind = name if name in SPECIAL or name.endswith("'") else "shifts" if name in SHIFTED else ""
         if kind not in made:
             study = request.getfixturevalue("under") if kind == "shifts" else study_of(name, results, make)

@@ -25,6 +25,8 @@ SPECIAL = {
                  "budgets": ("0.5%", "1%")},
     "data_fraction": {**ONE, "seeds": 2, "methods": ("zero_shot", "lora", "prefix"), "fractions": (0.01, 0.1, 1.0)},
 }  # fmt: skip
+FOUND = {**ONE, "seeds": 8, "methods": ("zero_shot", "full", "lora", "prefix"), "budgets": ("0.5%", "1%")}
+SPECIAL |= {"precision": FOUND, "width": FOUND}  # the number of seeds is found, by differences and by means
 SHIFTED = ("mmi_budget", "robustness", "shift_curve", "shift_heatmap")  # drawn from one study with shifts
 LITERATURE = """\
 table,method,backbone,tuning,trainable,dataset,R1,R5,R10,mAP,mINP,source,certainty,note
@@ -88,7 +90,7 @@ def stored(results: Results, folder: Path) -> Study:
     for name in TABLES:
         pq.write_table(schema.build(name, getattr(results, name)), folder / f"{name}.parquet")
     (folder / "literature.csv").write_text(LITERATURE)
-    return Study(folder, results.study["trials"])
+    return Study(folder, results.study["trials"], results.study["study"].get("seeds"))
 
 
 def without(results: Results, lost: list[str]) -> Results:
@@ -98,6 +100,25 @@ def without(results: Results, lost: list[str]) -> Results:
     kept = {name: getattr(results, name) for name in ("scores", "history", "queries")}
     kept = {name: table[~table["id"].isin(lost)].reset_index(drop=True) for name, table in kept.items()}
     return dataclasses.replace(results, trials=trials, **kept)
+
+
+def found(results: Results, of: str) -> Results:
+    """With numbers of seeds as a pilot of 4 may ask for; of one pilot a seed is lost, of one all but one are."""
+    declared = results.study["trials"]
+    counts = {("lora", "1%"): 4, ("prefix", "0.5%"): 6, ("prefix", "1%"): 7}
+    kept = [t for t in declared if t["seed"] < counts.get((t["label"], t["budget"]), 8)]
+    lost = [
+        t["id"]
+        for t in kept
+        if (t["label"], t["budget"], t["dataset"], t["seed"]) == ("prefix", "1%", "synth_icfg", 1)
+        or ((t["label"], t["budget"], t["dataset"]) == ("lora", "1%", "synth_rstp") and t["seed"])
+    ]
+    seeds = {"first": 4, "width": 2.0, "most": 8, "of": of, "to": "full" if of == "difference" else None}
+    study = {**results.study, "trials": kept, "study": {**results.study["study"], "seeds": seeds}}
+    ids = {t["id"] for t in kept}
+    tables = {name: getattr(results, name) for name in TABLES}
+    tables = {name: table[table["id"].isin(ids)].reset_index(drop=True) for name, table in tables.items()}
+    return without(dataclasses.replace(results, study=study, **tables), lost)
 
 
 def mended(results: Results) -> Results:
@@ -151,4 +172,6 @@ def study_of(name: str, results: Results, making: Callable[..., Results]) -> Res
     if name not in SPECIAL:
         return enriched(results)
     made = making(**SPECIAL[name])
+    if SPECIAL[name] is FOUND:
+        return found(made, "difference" if name == "precision" else "mean")
     return mended(made) if name in ("grid_heatmap", "hyper_lines") else made

@@ -11,6 +11,7 @@ import pytest
 from harness import registry
 from reports import latex
 from reports.table import Column, Table, Value
+from tests.reports.made import FOUND, found
 
 LATEX = shutil.which("pdflatex") or shutil.which("tectonic")
 
@@ -68,6 +69,8 @@ def test_every_table_compiles_and_fits_a_page_of_two_columns(name, results, unde
     study = under if name == "robustness" else results
     if name == "ablation":
         study = making(seeds=2, methods=("l_adapter", "lora", "lora+l_adapter", "up_person"), budgets=("1%",))
+    if name == "precision":
+        study = found(making(**FOUND), "difference")
     if name == "data_fraction":
         shares = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
         study = making(seeds=2, methods=("lora", "full"), budgets=("1%",), fractions=shares, cross=False, holes=False)

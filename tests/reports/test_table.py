@@ -15,6 +15,7 @@ from reports.cells import cells, home
 from reports.compare import reference
 from reports.statistics import Interval
 from reports.table import Column, Table, Value
+from tests.reports.made import FOUND, found
 
 FIRST = {"m": "a_b", "x": Value(74.166, 0.2, 3, emphasis="best"), "y": Value(60.0, emphasis="second", mark="≈"), "n": 3}
 TABLE = Table(
@@ -109,11 +110,14 @@ def test_every_table_is_well_formed(name, results, under, making):
     study = under if name == "robustness" else results
     if name == "ablation":
         study = making(seeds=2, methods=("l_adapter", "lora", "lora+l_adapter", "up_person"), budgets=("1%",))
+    if name == "precision":
+        study = found(making(**FOUND), "difference")
     if name == "data_fraction":
         study = making(seeds=2, methods=("lora",), budgets=("1%",), fractions=(0.1, 1.0), cross=False, holes=False)
     assert module.applies(study)
     table = module.draw(study)
     text = latex.write(table)
+    assert "?" not in text, "a sign that LaTeX is not told"
     assert text.isascii(), re.findall(r"[^\x00-\x7f]", text)
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
     check_panels(text, table)

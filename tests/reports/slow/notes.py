@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+from tests.reports.slow import precision
 from tests.reports.slow.names import NAMES
 from tests.reports.slow.study import Study
 
@@ -17,19 +18,21 @@ def under(table: str, study: Study) -> list[str]:
     """The notes of a table."""
     whole = any(t["val_source"] not in (None, "official") for t in study.trials)
     val = ["val of S-ICFG: a slice of train"] if whole else []
-    protocol = "; ".join([SAID, *val])
+    protocol = "; ".join([SAID, *val, *precision.unreached(study.groups("R1"))])
+    half = f"mean ± half of {precision.name(study.seeds)}, 95 %, over seeds" if study.seeds else HALF
+    mixed = "Identities are resampled beside seeds, so the intervals of differences are not Stein's"
     made = {
         "main": lambda: [
-            f"{protocol}; {HALF}",
+            f"{protocol}; {half}",
             "Within a budget: best mean bold, second underlined; ≈ cannot be told from the best (paired on queries and "
             "seeds, identities resampled, Holm, 5 %)",
             ONE,
-            "i→t: images as queries, captions as gallery",
+            *["i→t: images as queries, captions as gallery"] * any(s["direction"] == "i2t" for s in study.scores),
             *tuning(study),
             *releases(study),
             "Below the last rule: published numbers, in no comparison; ‡ seen at second hand",
         ],
-        "budget": lambda: [f"{protocol}; {HALF}", "Share: trained / all parameters, those of the method included", ONE],
+        "budget": lambda: [f"{protocol}; {half}", "Share: trained / all parameters, those of the method included", ONE],
         "cost": lambda: [
             "Median over seeds; operations per image-text pair; memory is the peak; – not measured",
             *val,
@@ -59,6 +62,7 @@ def under(table: str, study: Study) -> list[str]:
         "pairwise": lambda: [
             "Rank-1; A − B ± half of the 95 % interval over seeds and identities, paired",
             *val,
+            *[mixed] * bool(study.seeds),
             "McNemar: Rank-1, median over seeds of being right, queries taken as independent; Wilcoxon: over all "
             "datasets, budgets and seeds that both have",
             "Detectable: smallest true difference that these seeds see with 80 %; seeds needed: for the difference and "
@@ -86,6 +90,7 @@ def under(table: str, study: Study) -> list[str]:
                 for name in ("S-CUHK", "S-ICFG")
             ),
         ],
+        "precision": lambda: precision.said(study, protocol),
         "ablation": lambda: [
             f"{protocol}; {HALF}",
             "Δ: paired on queries and seeds, ± half of the 95 % interval over seeds and identities; p with Holm's "
@@ -109,6 +114,8 @@ def tuning(study: Study) -> list[str]:
                 named[f"{g.name} {key}={one['values'][key]}"] = None
         elif g.of("trained"):
             without[g.name] = None
+    if not searches:
+        return []
     trials = ", ".join(f"{name} {sum(s['trials'] for s in some.values())}" for name, some in searches.items())
     took = ", ".join(
         f"{name} {sum(s['seconds'] / s['shared_by'] for s in some.values()):,.0f} s" for name, some in searches.items()
@@ -120,5 +127,7 @@ def tuning(study: Study) -> list[str]:
 def releases(study: Study) -> list[str]:
     """How many trials each minor release has."""
     seen = Counter(json.loads(t["versions"])["torch"].rsplit(".", 1)[0] for t in study.trials)
+    if len(seen) < 2:
+        return []
     parts = ", ".join(f"{release} ({n} trials)" for release, n in sorted(seen.items()))
     return [f"measured under several releases of torch: {parts}"]

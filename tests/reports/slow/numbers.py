@@ -43,6 +43,13 @@ def student(values: list[float]) -> Mean:
     return Mean(sum(values) / n, half, n)
 
 
+def two_stage(values: dict[int, float], first: int) -> Mean:
+    """Mean of the values by seed, with half of Stein's interval: spread and degrees of freedom of the first seeds."""
+    own, n = [v for seed, v in values.items() if seed < first], len(values)
+    half = stats.t.ppf(0.975, len(own) - 1) * math.sqrt(variance(own) / n) if len(own) > 1 else None
+    return Mean(sum(values.values()) / n, half, n)
+
+
 def holm(p: list[float]) -> list[float]:
     """Holm's adjusted p: the i-th smallest times what is left, never falling, at most one."""
     found, last = [0.0] * len(p), 0.0

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from scipy import stats
 
 from tests.reports.slow.names import NAMES, PLACES
-from tests.reports.slow.numbers import Mean, drawn, student, variance
+from tests.reports.slow.numbers import Mean, drawn, student, two_stage, variance
 
 HITS = {"R1": 1, "R5": 5, "R10": 10}
 FAILURES = ("infeasible", "diverged", "oom", "failed", "pruned", "missing")  # the most telling first
@@ -35,6 +35,8 @@ class Group:
     lost: Counter = field(default_factory=Counter)  # status -> trials without a score
     scores: dict[int, float] = field(default_factory=dict)  # seed -> percent
     ids: dict[int, str] = field(default_factory=dict)
+    first: int | None = None  # seeds of the pilot, where the number of seeds is found
+    width: float | None = None  # half of the interval that is asked for, of this score
 
     def of(self, column: str) -> float | None:
         """Median over the seeds for which it is known."""
@@ -61,6 +63,8 @@ class Group:
 
     @property
     def interval(self) -> Mean:
+        if self.first is not None and len(self.scores) > 1:
+            return two_stage(self.scores, self.first)
         return student(list(self.scores.values()))
 
     @property
@@ -90,11 +94,12 @@ class Group:
 class Study:
     """The tables of a study as lists of rows, and what it declares."""
 
-    def __init__(self, folder: Path, declared: list[dict]) -> None:
+    def __init__(self, folder: Path, declared: list[dict], seeds: dict | None = None) -> None:
         self.trials, self.scores, self.queries, self.history = (
             pq.read_table(folder / f"{name}.parquet").to_pylist() for name in TABLES
         )
         self.declared = declared
+        self.seeds = seeds  # first, width, most, of, to: where the number of seeds is found
         self.literature = (folder / "literature.csv").read_text(encoding="utf-8")
         self.published = list(csv.DictReader(self.literature.splitlines()))
         self.known: dict[tuple[str, str, str], list[float]] = {}
@@ -114,12 +119,16 @@ class Study:
             for s in self.scores
             if (s["metric"], s["split"], s["choice"], s["direction"]) == (metric, split, choice, direction)
         }
+        plain = (metric, split, direction) == ("R1", "test", "t2i") and on is None
+        first = self.seeds["first"] if self.seeds else None
+        width = self.seeds["width"] if self.seeds and self.seeds["of"] == "mean" and plain else None
         made: dict[tuple, Group] = {}
         for told in sorted(self.declared, key=lambda t: t["seed"]):
             trial = told["trial"]
             cut, depth = trial["dataset"]["options"].get("fraction"), trial["options"].get("depth")
             key = (told["label"].split(" ")[0], told["budget"], told["dataset"], cut, trial["recipe"]["lr"], depth)
-            group = made.setdefault(key, Group(*key, trials=[]))
+            asked = width if told["label"] != "zero_shot" else None
+            group = made.setdefault(key, Group(*key, trials=[], first=first, width=asked))
             row = done.get(told["id"])
             value = values.get((told["id"], on or told["dataset"]))
             if row is None:

@@ -6,6 +6,7 @@ import math
 
 from tests.reports.slow import numbers
 from tests.reports.slow.names import NAMES, PLACES
+from tests.reports.slow.precision import precision
 from tests.reports.slow.shifts import robustness
 from tests.reports.slow.shown import Shown
 from tests.reports.slow.study import Group, Study, pairs
@@ -46,6 +47,8 @@ def main(study: Study) -> Rows:
     rows: dict[tuple, dict] = {}
     for metric, direction in (*((m, "t2i") for m in ("R1", "R5", "R10", "mAP")), ("R1", "i2t")):
         every = study.groups(metric, direction=direction)
+        if not any(s["direction"] == direction for s in study.scores):
+            continue
         for g in every:
             row = rows.setdefault((g.label, g.budget), {"method": g.name, "budget": g.budget})
             if row.get("trained", Shown()).number is None:
@@ -262,6 +265,7 @@ COMMON = {
     "b": "B", "difference": "A − B (points)", "p": "p (Holm)", "only_a": "Only A right", "only_b": "Only B right",
     "clean": "Rank-1 As it comes", "retained": "Rank-1 Under shifts", "mmi_images": "MMI (%) Images",
     "mmi_texts": "MMI (%) Texts", "still_first": "Content edits Still first",
+    "deviation": "s of the pilot", "asked": "Seeds asked",
     "mcnemar": "McNemar p", "wilcoxon": "Wilcoxon p", "detectable": "Detectable", "needed": "Seeds needed",
 }  # fmt: skip
 
@@ -271,6 +275,8 @@ def head(table: str, key: str) -> str:
     if table == "ablation":
         special = {"method": "Variant", "score": "Rank-1", "difference": "Δ to the whole"}
         return special.get(key) or COMMON.get(key) or NAMES[key]
+    if table == "precision" and key in ("difference", "reached"):
+        return {"difference": "− Full fine-tuning", "reached": "± 2"}[key]
     if key.startswith("fraction_"):
         return f"Training captions {key.removeprefix('fraction_')} %"
     for place in PLACES:
@@ -281,4 +287,4 @@ def head(table: str, key: str) -> str:
 
 
 TWINS = {f.__name__: f for f in (main, budget, cost, cross_dataset, optimism, saturation, pairwise, data_fraction,
-                                 ablation, robustness)}  # fmt: skip
+                                 ablation, robustness, precision)}  # fmt: skip

@@ -10,6 +10,7 @@ from matplotlib.colors import to_rgb
 from tests.reports.slow import names
 from tests.reports.slow.drawn import ANY, FIGURE, Mark
 from tests.reports.slow.names import LOOKS, NAMES
+from tests.reports.slow.precision import unreached
 from tests.reports.slow.study import Group
 
 MARKER = 3.8  # points
@@ -85,6 +86,7 @@ def signs(groups: Iterable[Group]) -> list[str]:
         *["hollow: one seed, no interval"] * ("single" in seen),
         *["half-filled: not all seeds have a score"] * ("partial" in seen),
         *["an arrowhead: the interval of two seeds goes on"] * any(len(g.scores) == 2 for g in groups),
+        *dict.fromkeys(f"bars: Stein's two-stage interval, pilot of {g.first}" for g in groups if g.first and g.scores),
         *["×: no score"] * bool(seen - {"ok", "single", "partial"}),
     ]
 
@@ -101,7 +103,7 @@ def gaps(groups: Sequence[Group]) -> list[str]:
     for (why, who), some in where.items():
         there = "" if set(some) == places else f" ({', '.join(NAMES[d] for d in some)})"
         lines.setdefault(why, []).append(who + there)
-    return [f"{', '.join(some)}: {why}" for why, some in lines.items()]
+    return [*(f"{', '.join(some)}: {why}" for why, some in lines.items()), *unreached(groups)]
 
 
 def largest(groups: Iterable[Group]) -> list[Group]:
