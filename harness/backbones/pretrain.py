@@ -1,4 +1,4 @@
-"""Pre-train the small CLIP that ships with the harness: `python -m harness.backbones.pretrain`.
+"""Pre-train a CLIP that ships with the harness: `python -m harness.backbones.pretrain --name tiny`.
 
 The broad synthetic domain stands in for web data; the loss is CLIP's own, symmetric cross-entropy over the pairs of a
 batch with a learned temperature (Radford et al. 2021). The result is a folder in open_clip's `local-dir` layout, with
@@ -12,12 +12,14 @@ import hashlib
 import json
 import math
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from torch import Tensor
 
 from harness.model.clip import Backbone, Shape
 from harness.model.names import theirs
@@ -28,11 +30,49 @@ from harness.training.recipe import Recipe
 from harness.trial import splits
 from harness.trial.loader import Loader
 
-CONFIG: dict[str, Any] = {
-    "embed_dim": 96,
-    "vision_cfg": {"image_size": [96, 32], "layers": 4, "width": 128, "head_width": 32, "patch_size": 16},
-    "text_cfg": {"context_length": 77, "vocab_size": 0, "width": 96, "heads": 3, "layers": 3},
-    "quick_gelu": True,
+
+@dataclass(frozen=True)
+class Plan:
+    """What a shipped backbone is and how long it is trained.
+
+    Attributes:
+        config: open_clip's model configuration; the vocabulary's size is filled in.
+        epochs: Passes over the pairs of one draw of the broad domain.
+        draws: Draws of the broad domain, by the seeds 0, 1, ...; each epoch takes the next one in turn.
+        groups: Captions of a batch are encoded in so many groups of like length, each as long as its longest.
+        half: Weights are written in float16; a trial computes in float32 all the same.
+    """
+
+    config: dict[str, Any]
+    epochs: int
+    draws: int = 1
+    groups: int = 1
+    half: bool = False
+
+
+PLANS = {
+    "tiny": Plan(
+        {
+            "embed_dim": 96,
+            "vision_cfg": {"image_size": [96, 32], "layers": 4, "width": 128, "head_width": 32, "patch_size": 16},
+            "text_cfg": {"context_length": 77, "vocab_size": 0, "width": 96, "heads": 3, "layers": 3},
+            "quick_gelu": True,
+        },
+        epochs=15,
+    ),
+    # As many blocks as CLIP has. Captions are longer than an image has patches, so the text tower is the narrower one.
+    "small": Plan(
+        {
+            "embed_dim": 96,
+            "vision_cfg": {"image_size": [96, 32], "layers": 12, "width": 96, "head_width": 32, "patch_size": 16},
+            "text_cfg": {"context_length": 77, "vocab_size": 0, "width": 64, "heads": 2, "layers": 12},
+            "quick_gelu": True,
+        },
+        epochs=12,
+        draws=4,
+        groups=2,
+        half=True,
+    ),
 }
 # Whose captions join the vocabulary, with options.
 DOMAINS: dict[str, dict[str, Any]] = {
@@ -42,10 +82,10 @@ DOMAINS: dict[str, dict[str, Any]] = {
 }
 
 
-def write(folder: Path, backbone: Backbone, config: dict, vocabulary: tuple[int, ...], scale: float, log: dict) -> None:
+def write(folder: Path, weights: dict[str, Tensor], config: dict, vocabulary: tuple[int, ...], log: dict) -> None:
     """The folder in open_clip's `local-dir` layout."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(theirs(backbone.state_dict(), scale), folder / "open_clip_model.safetensors")
+    save_file(weights, folder / "open_clip_model.safetensors")
     (folder / "open_clip_config.json").write_text(
         json.dumps({"model_cfg": config, "preprocess_cfg": {}}, indent=1) + "\n"
     )
@@ -54,28 +94,32 @@ def write(folder: Path, backbone: Backbone, config: dict, vocabulary: tuple[int,
     (folder / "training.json").write_text(json.dumps({**log, "sha256": digest}, indent=1) + "\n")
 
 
-def pretrain(folder: Path, data: Path, epochs: int, batch: int, lr: float, seed: int, size: str) -> None:
-    """Train from a random start on the broad domain; prints and keeps a log per epoch."""
+def pretrain(name: str, plan: Plan, folder: Path, data: Path, batch: int, lr: float, seed: int, size: str) -> None:
+    """Train from a random start on the broad domain; prints and keeps a log per epoch.
+
+    The vocabulary and val are those of the first draw. Rank-1 on val is measured before weights are rounded to float16.
+    """
     broad = {"dataset": "synth_broad", "options": {"size": size}}
+    drawn = [broad, *({**broad, "options": {"size": size, "seed": draw}} for draw in range(1, plan.draws))]
+    epochs = plan.epochs
     captions = {c for s in splits.splits(broad, data).values() for c in s.captions}
-    for name, options in DOMAINS.items():
-        for split in splits.splits({"dataset": name, "options": options}, data).values():
+    for domain, options in DOMAINS.items():
+        for split in splits.splits({"dataset": domain, "options": options}, data).values():
             captions.update(split.captions)
     vocabulary = cut(sorted(captions))
-    config = {**CONFIG, "text_cfg": {**CONFIG["text_cfg"], "vocab_size": len(vocabulary) + 3}}
-    write(folder, random(_sizes(folder, config)), config, vocabulary, 0.0, {})
+    config = {**plan.config, "text_cfg": {**plan.config["text_cfg"], "vocab_size": len(vocabulary) + 3}}
+    write(folder, theirs(random(_sizes(folder, config)).state_dict(), 0.0), config, vocabulary, {})
     source = Source(str(folder))
     backbone = random(shape(source), seed).requires_grad_(True)
     scale = torch.nn.Parameter(torch.tensor(math.log(1 / 0.07)))
     recipe = Recipe(name="pretrain", epochs=epochs, batch=batch, lr=lr, augmentation="flip")
     loader = Loader(source, recipe, seed, torch.device("cpu"))
-    part = splits.part(broad, data, "train", source)
-    batches, steps = loader.batches(part)
     decay = [p for p in backbone.parameters() if p.ndim > 1]
     plain = [p for p in backbone.parameters() if p.ndim <= 1]
     adam = torch.optim.AdamW([{"params": decay, "weight_decay": 0.1}, {"params": [*plain, scale], "weight_decay": 0.0}])
     log, began = [], time.perf_counter()
     for epoch in range(epochs):
+        batches, steps = loader.batches(splits.part(drawn[epoch % len(drawn)], data, "train", source))
         total = 0.0
         for index, chunk in enumerate(batches(epoch)):
             done = epoch + index / steps
@@ -83,7 +127,7 @@ def pretrain(folder: Path, data: Path, epochs: int, batch: int, lr: float, seed:
             for group in adam.param_groups:
                 group["lr"] = rate
             images, ids = loader.prepare(chunk, epoch)
-            image, text = (F.normalize(f, dim=-1) for f in (backbone.image(images), backbone.text(ids)))
+            image, text = (F.normalize(f, dim=-1) for f in (backbone.image(images), _text(backbone, ids, plan.groups)))
             logits = scale.exp() * image @ text.T
             pairs = torch.arange(len(image))
             loss = (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.T, pairs)) / 2
@@ -101,28 +145,42 @@ def pretrain(folder: Path, data: Path, epochs: int, batch: int, lr: float, seed:
         print(f"epoch {epoch + 1}/{epochs}  loss {total / steps:.3f}  val R1 {val:.1f}  {seconds:.0f} s", flush=True)
     settings = {
         "size": size,
+        **({"draws": plan.draws} if plan.draws > 1 else {}),
         "epochs": epochs,
         "batch": batch,
         "lr": lr,
         "seed": seed,
         "threads": torch.get_num_threads(),
     }
-    data_hash = splits.identity(broad, data)
+    hashes = [splits.identity(draw, data) for draw in drawn]
+    command = "python -m harness.backbones.pretrain" + ("" if name == "tiny" else f" --name {name}")
+    weights = theirs(backbone.state_dict(), float(scale.detach()))
+    if plan.half:
+        weights = {key: value.half() for key, value in weights.items()}
     write(
         folder,
-        backbone,
+        weights,
         config,
         vocabulary,
-        float(scale.detach()),
         {
-            "command": "python -m harness.backbones.pretrain",
+            "command": command,
             "settings": settings,
-            "data": data_hash,
+            "data": hashes if plan.draws > 1 else hashes[0],
             "torch": torch.__version__,
             "log": log,
         },
     )
     load(source)
+
+
+def _text(backbone: Backbone, ids: Tensor, groups: int) -> Tensor:
+    """Features [B, embed] of captions; trimming a group to its longest caption is exact."""
+    if groups == 1:
+        return backbone.text(ids)
+    ends = ids.argmax(dim=1)
+    order = ends.argsort(stable=True)
+    features = [backbone.text(ids[part, : int(ends[part].max()) + 1]) for part in order.chunk(groups)]
+    return torch.cat(features)[order.argsort()]
 
 
 def _sizes(folder: Path, config: dict) -> Shape:
@@ -133,14 +191,18 @@ def _sizes(folder: Path, config: dict) -> Shape:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=SHIPPED / "tiny")
+    parser.add_argument("--name", choices=PLANS, default="tiny")
+    parser.add_argument("--out", type=Path, help="default: the folder that ships")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--size", default="standard")
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, help="default: the plan's")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    pretrain(given.out, given.data, given.epochs, given.batch, given.lr, given.seed, given.size)
+    chosen = PLANS[given.name]
+    chosen = replace(chosen, epochs=given.epochs) if given.epochs else chosen
+    out = given.out or SHIPPED / given.name
+    pretrain(given.name, chosen, out, given.data, given.batch, given.lr, given.seed, given.size)
