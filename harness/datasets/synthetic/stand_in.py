@@ -31,7 +31,7 @@ class Drawn:
 
         Args:
             root: Folder for drawn data sets, or one that is finished.
-            size: tiny, demo or standard.
+            size: tiny, demo, wide or standard.
             seed: Everything follows from it.
             noise: Share of training captions exchanged between images, 0..1.
             density: Share of noun phrases a caption considers, 0..1; None: the domain's own.

@@ -38,7 +38,7 @@ def ensure(name: str, root: Path, size: str = "demo", seed: int = 0, **knobs: fl
     Args:
         name: Domain: broad, cuhk, icfg or rstp.
         root: Where data sets lie, or the finished folder itself.
-        size: tiny, demo or standard.
+        size: tiny, demo, wide or standard.
         seed: Everything follows from it and from the version.
         **knobs: `density`, `completeness` (see `captions.Writing`) and `noise` (share of exchanged training captions);
             None leaves the domain's own value.

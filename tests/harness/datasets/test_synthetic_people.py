@@ -29,6 +29,21 @@ def test_people(name):
         assert sum(1 <= distance(person, other) <= 2 for other in people["test"]) >= 5
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_wide_is_demo_with_a_long_test(name):
+    domain = DOMAINS[name]
+    demo, wide = domain.sizes["demo"], domain.sizes["wide"]
+    assert (wide.height, wide.width) == (demo.height, demo.width)
+    kept = [split for split in demo.identities if split != "test"]
+    assert all(wide.identities[s] == demo.identities[s] and wide.images[s] == demo.images[s] for s in kept)
+    (images,), fewest = wide.images["test"], min(domain.captions)
+    assert wide.identities["test"] == 100 and 100 * images * fewest >= 2000
+    people = [list(write._people(domain, size, 0)) for size in ("demo", "wide")]
+    for split in kept:  # so that files of these splits are the same
+        first, second = ([(k, person) for k, (s, person) in enumerate(p) if s == split] for p in people)
+        assert first == second
+
+
 def test_broad_has_no_look_alikes_on_purpose():
     people = population(0, "broad", {"train": 300}, {}, families=False)["train"]
     assert not any(person.held_out for person in people)
