@@ -13,6 +13,7 @@ from harness.errors import UserError
 from reports.drawing import palette
 from reports.site.entries import Entry, slug
 
+LONGEST = 24  # characters of a name; what is longer is a sentence
 Words = list[tuple[bool, str]]  # (whether it is code, text)
 
 
@@ -72,9 +73,16 @@ def pages(closed: Mapping[str, Closed], entries: Iterable[Entry]) -> dict[str, P
         address = f"{slug(name)}.html"
         while any(page.address.lower() == address.lower() for page in made.values()):
             address = address.replace(".html", "_.html")
-        title = palette.name(name)
-        made[name] = Page(name, title, address, first, [_block(text) for text in blocks], closed.get(name), some)
+        shown = [_block(text) for text in blocks]
+        made[name] = Page(name, _title(name, first), address, first, shown, closed.get(name), some)
     return made
+
+
+def _title(name: str, first: str) -> str:
+    """A method's name as papers write it: as figures have it, or what its docstring begins with."""
+    begins, colon, _ = first.partition(": ")
+    known = palette.name(name)
+    return begins if known == name and colon and len(begins) <= LONGEST else known
 
 
 def _docstring(name: str) -> list[str]:

@@ -31,7 +31,7 @@ def write(
     closed: Mapping[str, methods.Closed],
     official: bool = True,
     published: pd.DataFrame | None = None,
-    draw: Callable[..., Sequence[Path]] = page.report,
+    draw: Callable[..., Sequence[Path]] | None = None,
 ) -> list[Path]:
     """Write the site of some studies, and return its files, the leaderboard first.
 
@@ -41,7 +41,7 @@ def write(
         closed: Of each method by name, what only its code tells.
         official: Whether these studies are published ones; the pages say so where they are not.
         published: Numbers of others, as `reports.literature.load` gives them; read from there when None.
-        draw: What writes the page of a study, called as `reports.page.report`.
+        draw: What writes the page of a study, called as `reports.page.report`, which it is when None.
     """
     others = elsewhere.published(literature.load() if published is None else published)
     named = domains(studies)
@@ -56,7 +56,7 @@ def write(
         *(_write(out / "methods" / of.address, "method", root="../", method=of, **given) for of in about.values()),
     ]  # fmt: skip
     for name, results in studies.items():
-        paths += draw(results, out / "studies" / name, published=published, back="../../index.html")
+        paths += (draw or page.report)(results, out / "studies" / name, published=published, back="../../index.html")
     return paths
 
 

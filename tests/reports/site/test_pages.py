@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import html
 import re
 from pathlib import Path
 
@@ -251,3 +253,21 @@ def test_two_methods_never_share_a_page(made, published, tmp_path):
     assert len(links) == 4 and all((Path(tmp_path) / link).is_file() for link in links)
     text = (tmp_path / "methods" / "lo-ra.html").read_text(encoding="utf-8")
     assert "not part of this installation" in text
+
+
+def test_a_method_is_described_by_its_own_words(pages):
+    titles = {}
+    for name in registry.names("methods"):
+        doc = ast.get_docstring(ast.parse(registry.source("methods", name).read_text(encoding="utf-8")))
+        source = pages[f"methods/{name}.html"].source
+        titles[name] = re.search(r"<h1>(.*?)</h1>", source)[1]
+        part = source.partition("</h1>")[2].partition('id="sizes"')[0].replace('class="soft"', "")
+        said = re.findall(r"<(p|pre tabindex=\"0\")>(.*?)</p(?:re)?>", part, flags=re.DOTALL)
+        plain = [(tag, html.unescape(re.sub(r"<(/?)code>", "`", text))) for tag, text in said]
+        whole = "\n\n".join(text for _, text in plain)
+        assert whole.split() == doc.split(), name
+        for line in doc.splitlines():
+            if line.startswith("    "):  # an equation keeps its lines and what is between its words
+                assert any(tag != "p" and line.strip() in text for tag, text in plain), name
+    assert (titles["lora"], titles["convpass"], titles["zero_shot"]) == ("LoRA", "Convpass", "Zero-shot")
+    assert (titles["full_image"], titles["layer_norm"]) == ("full_image", "LN-tuning")

@@ -34,7 +34,7 @@ def quick(monkeypatch):
     def small(results, out, **more):
         return whole(results, out, only=("budget",), **more)
 
-    monkeypatch.setattr("reports.site.site.write.__defaults__", (True, None, small))
+    monkeypatch.setattr(page, "report", small)
 
 
 @pytest.fixture
