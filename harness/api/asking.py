@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,9 +126,10 @@ def lacking(resolved: Iterable[dict]) -> list[UserError]:
     return [fault for source in sorted(sources, key=str) if (fault := weights.lacking(source))]
 
 
-def declared(resolved: dict) -> dict:
-    """A resolved trial as the store declares it."""
+def declared(resolved: dict, growing: Container[str] = ()) -> dict:
+    """A resolved trial as the store declares it; `growing` are trials of pilots that may ask for further seeds."""
     trial = resolved["trial"]
+    phase = "pilot" if resolved["id"] in growing else trial.get("phase")
     return {
         "id": resolved["id"],
         "label": trial["label"],
@@ -136,7 +137,7 @@ def declared(resolved: dict) -> dict:
         "budget": trial["budget"],
         "dataset": trial["dataset"]["dataset"],
         "seed": trial["seed"],
-        "phase": "waiting" if resolved["status"] == "waiting" else trial.get("phase"),
+        "phase": "waiting" if resolved["status"] == "waiting" else phase,
         "tuned": trial.get("tuned"),
         "hashes": resolved.get("hashes", {}),
         "trial": trial,

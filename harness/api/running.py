@@ -181,7 +181,7 @@ def _declare(asked, data, results, tell, accept_drift=None) -> tuple:
 
         for line in drift.report(laid.trials, results, asked.name, accept_drift):
             tell(line)
-    results.declare(asked.name, asked.document, [asking.declared(trial) for trial in laid.trials], asked.question)
+    results.declare(asked.name, asked.document, [asking.declared(t, laid.growing) for t in laid.trials], asked.question)
     return laid, [trial["id"] for trial in laid.trials]
 
 

@@ -57,7 +57,12 @@ class Laid:
     @property
     def pending(self) -> bool:
         """Whether more trials may follow when those that are known are through."""
-        return bool(self.waiting) or not all(each.decided for each in self.asked)
+        return bool(self.waiting) or bool(self.growing)
+
+    @property
+    def growing(self) -> set[str]:
+        """Ids of the trials of pilots that may ask for more."""
+        return {ident for each in self.asked if not each.decided for ident in each.ids}
 
     @property
     def trials(self) -> list[Row]:

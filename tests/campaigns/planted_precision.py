@@ -16,6 +16,7 @@ MISSING, LOST = (
 )
 ONE = F + "test_a_pilot_with_one_score_asks_for_no_more"
 COUNTS = F + "test_rank_1_on_the_test_split_of_what_is_trained_on_counts_as_reports_take_it"
+PUBLISHED = F + "test_nothing_is_published_before_every_cell_has_what_its_pilot_asks_for"
 READ = F + "test_faults_have_their_line"
 RULE, FURTHER, RUNNING = (
     "harness/study/precision/rule.py",
@@ -55,6 +56,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("seeds", LOST, FURTHER, "if found.decided else 0", "if True else 0"),
     ("seeds", ANYWHERE, FURTHER, "range(study.precision.first, (found", "range(study.precision.first + 1, (found"),
     ("seeds", TOLD, RUNNING, "or not laid.pending", "or not laid.waiting"),
+    ("seeds", PUBLISHED, "harness/cli/commands/publish.py", '.get("phase") == "pilot"', '.get("phase") == "x"'),
     ("seeds", LIKELY, FURTHER, "decided=through", "decided=count is not None"),
     ("seeds", READ, "harness/study/faults.py", "if asked.most < asked.first:", "if False:"),
     ("seeds", READ, "harness/study/faults.py", 'if "seed" in rule.when:', "if False:"),
@@ -75,7 +77,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("stein", CELLS + "[precision of width]", TABLE, "asked(own, design)", "min(asked(own, design) or 0, design.most)"),
     ("stein", CELLS + "[main of width]", "reports/cells.py", "if self.design and len(self.values) > 1:", "if False:"),
     ("stein", NOTES + "[main of width]", "reports/cells.py", "c.known.half > c.width * (1 + 1e-9)", "c.known.half > 99"),
-    ("stein", NOTES + "[main of width]", "reports/cells.py", 'if c.design), None)', 'if c.width is None), None)'),
+    ("stein", NOTES + "[main of width]", "reports/cells.py", 'if c.design), None)', 'if not c.design), None)'),
     ("stein", NOTES + "[budget of precision]", "reports/cells.py", 'design.width if design and design.of == "mean" else None', "design and design.width"),
     ("stein", NOTES + "[pairwise of width]", "reports/tables/pairwise.py", "        *resampled(found),\n", ""),
     ("stein", MARKS, "reports/drawing/artists.py", "if c.design and c.values", "if c.width is not None and not c.values"),

@@ -69,7 +69,7 @@ def publishable(store, study: str):
     """The trials of a study as a table, in the declared order.
 
     Raises:
-        UserError: trials are missing, or some were measured on uncommitted code.
+        UserError: trials are missing or may still follow, or some were measured on uncommitted code.
     """
     import pandas as pd
 
@@ -81,6 +81,12 @@ def publishable(store, study: str):
         raise UserError(
             f"{len(results.missing)} of {len(results.study['trials'])} trials of study '{study}' are missing, "
             f"such as {first['id']} ({first['why']})",
+            where=store.root,
+            expected=f"a whole study: upbench run {study}",
+        )
+    if open_ := [trial["id"] for trial in results.study["trials"] if trial.get("phase") == "pilot"]:
+        raise UserError(
+            f"what {len(open_)} trials of pilots of study '{study}' ask for is not declared yet",
             where=store.root,
             expected=f"a whole study: upbench run {study}",
         )

@@ -94,12 +94,13 @@ def _phases(read) -> dict[str, dict]:
 
 
 def _phase(read, own) -> dict:
-    """How many trials of a phase are declared, committed, and waiting for the other phase."""
+    """How many trials of a phase are declared, committed, waiting for the search, and of cells that may grow."""
     missing = {trial["id"] for trial in read.missing}
     return {
         "declared": len(own),
         "done": sum(trial["id"] not in missing for trial in own),
         "waiting": sum(trial.get("phase") == "waiting" for trial in own),
+        "open": sum(trial.get("phase") in ("waiting", "pilot") for trial in own),
     }
 
 
@@ -112,7 +113,7 @@ def _tell(state: dict) -> None:
     for name in parts:
         phase = state[name]
         wait = f", {phase['waiting']} wait for the search" if phase["waiting"] else ""
-        open_ = name == "further" and state["pilot"]["done"] < state["pilot"]["declared"]
+        open_ = name == "further" and state["pilot"]["open"]
         more = ", more when the pilot is through" * open_
         click.echo(
             f"  {'further seeds' * (name == 'further') or name}: {phase['done']} of {phase['declared']}{wait}{more}"

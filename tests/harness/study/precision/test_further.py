@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from statistics import stdev
 
 import pytest
 
+from harness.api import asking
 from harness.cli import main
+from harness.cli.commands.publish import publishable
 from harness.errors import UserError
 from harness.store.store import Record, Store
 from harness.study.precision import further
 from harness.study.reading import load
 from harness.trial import resolve
 from harness.trial import run as running
+from reports.tables import precision
 from tests.harness.study.test_tuning import MERITS, RAN, fake_resolve, fake_run
 
 STUDY = """
@@ -241,6 +245,24 @@ def test_run_plan_and_status_tell_the_phases(call, tmp_path):
     assert code == 0 and "0 to run, 13 already done" in out and len(RAN) == 13
 
 
+def test_nothing_is_published_before_every_cell_has_what_its_pilot_asks_for(lay, tmp_path):
+    store = Store(tmp_path / "store")
+    laid = lay()
+
+    def declare():
+        rows = [asking.declared(row, laid.growing) for row in laid.trials]
+        store.declare("s", load(tmp_path / "s.yaml").document, rows)
+        return Counter(row["phase"] for row in rows)
+
+    assert declare() == {"pilot": 10, None: 1}
+    laid = lay.run()
+    with pytest.raises(UserError, match="what 10 trials of pilots of study 's' ask for is not declared yet"):
+        publishable(store, "s")
+    declare()
+    with pytest.raises(UserError, match="uncommitted code"):
+        publishable(store, "s")
+
+
 def test_plan_counts_by_what_is_known_of_a_pilot(call, tmp_path):
     for lr in (1e-2, 1e-3):
         MERITS["lora", lr], MERITS["full", lr] = noisy(1.0), noisy(0.2)
@@ -274,3 +296,5 @@ def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_trials(call, tmp_pat
         assert {(t["method"], t["seed"]) for t in RAN} == wanted and len(RAN) == len(wanted)
         kept = Store(f"cut{count}").declaration("s")["trials"], Store("whole").declaration("s")["trials"]
         assert kept[0] == kept[1]
+        tables = [precision.draw(Store(place).read("s")).markdown() for place in (f"cut{count}", "whole")]
+        assert tables[0] == tables[1] and "| LoRA | 1% |" in tables[0]
