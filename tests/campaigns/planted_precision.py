@@ -16,6 +16,7 @@ MISSING, LOST = (
 )
 ONE = F + "test_a_pilot_with_one_score_asks_for_no_more"
 COUNTS = F + "test_rank_1_on_the_test_split_of_what_is_trained_on_counts_as_reports_take_it"
+TIME = F + "test_the_time_of_further_seeds_is_that_of_as_many_more_trials"
 PUBLISHED = F + "test_nothing_is_published_before_every_cell_has_what_its_pilot_asks_for"
 READ = F + "test_faults_have_their_line"
 RULE, FURTHER, RUNNING = (
@@ -57,6 +58,8 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("seeds", ANYWHERE, FURTHER, "range(study.precision.first, (found", "range(study.precision.first + 1, (found"),
     ("seeds", TOLD, RUNNING, "or not laid.pending", "or not laid.waiting"),
     ("seeds", PUBLISHED, "harness/cli/commands/publish.py", '.get("phase") == "pilot"', '.get("phase") == "x"'),
+    ("seeds", TIME, "harness/api/planning.py", "each.seeds or most)", "each.seeds or first)"),
+    ("seeds", TIME, "harness/api/planning.py", "range(n[end] - first)", "range(n[end])"),
     ("seeds", LIKELY, FURTHER, "decided=through", "decided=count is not None"),
     ("seeds", READ, "harness/study/faults.py", "if asked.most < asked.first:", "if False:"),
     ("seeds", READ, "harness/study/faults.py", 'if "seed" in rule.when:', "if False:"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from statistics import stdev
+from types import SimpleNamespace
 
 import pytest
 
-from harness.api import asking
+from harness.api import asking, planning
 from harness.cli import main
 from harness.cli.commands.publish import publishable
 from harness.errors import UserError
@@ -243,6 +244,19 @@ def test_run_plan_and_status_tell_the_phases(call, tmp_path):
     assert "  pilot: 11 of 11\n  further seeds: 2 of 2\n" in out and "13 of 13 trials committed" in out
     code, out = call("run", "s.yaml", "--executor", "serial")
     assert code == 0 and "0 to run, 13 already done" in out and len(RAN) == 13
+
+
+def test_the_time_of_further_seeds_is_that_of_as_many_more_trials(call, monkeypatch):
+    each = lambda rows, *_: SimpleNamespace(seconds=(len(rows), 2 * len(rows)))  # noqa: E731
+    monkeypatch.setattr("harness.execution.estimate.estimate", each)
+    made = planning.plan("s.yaml")
+    assert made.estimate.seconds == (11, 22)
+    assert made.further == planning.Further(trials=(0, 14), cells=2, known=0, seconds=(11, 2 * (11 + 14)))
+    for lr in (1e-2, 1e-3):
+        MERITS["lora", lr], MERITS["full", lr] = noisy(1.0), noisy(0.2)
+    assert call("run", "s.yaml", "--executor", "serial")[0] == 0
+    made = planning.plan("s.yaml")
+    assert made.further is None and len(made.trials) == 13 and {row["state"] for row in made.trials} == {"done"}
 
 
 def test_nothing_is_published_before_every_cell_has_what_its_pilot_asks_for(lay, tmp_path):
