@@ -29,11 +29,12 @@ class Published:
 def published(literature: pd.DataFrame) -> dict[str, list[Published]]:
     """Rows of each data set, the highest Rank-1 first and those without one last.
 
-    What two tables of the literature give alike stands once.
+    What two tables of the literature give alike stands once, with the paper itself as its source where that was read.
     """
     made: dict[str, list[Published]] = {}
     seen = set()
-    for line in literature[literature["table"].isin(TABLES)].to_dict("records"):
+    lines = literature[literature["table"].isin(TABLES)].to_dict("records")
+    for line in sorted(lines, key=lambda line: line["certainty"] != "paper"):
         scores = {name: _known(line[name]) for name in SCORES}
         key = (line["dataset"], line["method"], _known(line["backbone"]), *scores.values())
         if key in seen:

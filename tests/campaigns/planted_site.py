@@ -33,7 +33,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     (BOARD, E, "1 + sum(other.score > c.score for other in scored)", "1 + sum(other.score >= c.score for other in scored)"),
     (BOARD, E, "rank, len(scored),", "rank, len(group),"),
     (PAGES, E, "some = scored[:MOST]", "some = scored"),
-    (LETTERS, L, "if {one, two} <= group else [group]", "if one in group else [group]"),
+    (LETTERS, L, "[group - {one}, group - {two}]", "[group - {one}]"),
     (LETTERS, L, "if not any(group < other for other in unique)", "if unique"),
     (LETTERS, L, "groups.sort(key=sorted)", "groups.sort(key=len)"),
     # The composite
@@ -51,6 +51,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     (BOARD, P, 'TABLES = ("main", "state of the art")', 'TABLES = ("main", "state of the art", "transfer")'),
     (BOARD, PARTS, '{{ "" if r.certainty == "paper" else "‡" }}', '{{ "‡" if r.certainty == "paper" else "" }}'),
     (BOARD, P, 'line["dataset"], line["method"], _known(line["backbone"]), *scores.values()', 'line["dataset"], line["method"]'),
+    (BOARD, P, 'line["certainty"] != "paper"', 'line["certainty"] == "paper"'),
     (BOARD, S, "if place not in beside", "if place"),
     (PAGES, S, "if on is None or not on.options:", "if label:"),
     (PAGES, P, "else score, reverse=True)", "else score)"),

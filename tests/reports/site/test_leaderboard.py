@@ -180,6 +180,8 @@ def test_published_numbers_are_all_there_and_nowhere_among_measured_ones(index):
         who = f"{line['method']} published", line["backbone"] or "–"
         some = [r for r in map(table.by_head, table.rows) if (r["Method"].text, r["Backbone"].text) == who]
         assert len(some) == 1
+        if "quotes" in line["source"]:  # what two tables give alike stands once, as its own paper has it
+            continue
         for metric, head in (("R1", "Rank-1"), ("R5", "Rank-5"), ("R10", "Rank-10"), ("mAP", "mAP")):
             mark = "" if line["certainty"] == "paper" else "‡"
             assert some[0][head].text == (f"{float(line[metric]):.2f}{mark}" if line[metric] else "–")

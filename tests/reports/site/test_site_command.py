@@ -72,7 +72,7 @@ def test_published_studies_alone_are_shown(store, call, quick, tmp_path):
     assert [row[0].text for row in index.table("Studies with their figures and tables").rows] == ["two"]
     assert "not published" not in index.source
     study = Page(tmp_path / "there" / "studies" / "two" / "index.html")
-    assert (tmp_path / "there" / "studies" / "two" / study.links[1]).resolve() == (tmp_path / "there" / "index.html")
+    assert study.links[:2] == ["#content", "../../index.html"]
     lora = Page(tmp_path / "there" / "methods" / "lora.html")
     sizes = {row[0].text: row[1].text for row in lora.table("Closed form, default options").rows}
     assert sizes == {"tiny": "12,800", "ViT-B/16, 384x128": "245,760", "ViT-L/14, 378x126": "540,672"}
