@@ -71,7 +71,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("stein", HAND, STEIN, "student((1 + level) / 2, len(own) - 1) * own", "special.ndtri((1 + level) / 2) * own"),
     ("stein", HAND, STEIN, "student((1 + level) / 2, len(own) - 1) * own", "student((1 + level) / 2, len(values) - 1) * own"),
     ("stein", SAME, STEIN, "math.ceil(errors**2)", "math.floor(errors**2)"),
-    ("stein", SAME, STEIN, "max(design.first, math", "max(2, math"),
+    ("stein", HAND, STEIN, "max(design.first, math", "max(2, math"),
     ("stein", GAP, STEIN, "own.var(ddof=1)) / len(gaps)", "own.var(ddof=1)) / len(own)"),
     ("stein", GONE, STEIN, "seeds, int) < first", "seeds, int) < np.sort(seeds)[min(first, len(seeds)) - 1] + 1"),
     ("stein", CELLS + "[precision]", TABLE, "values = paired(c, other) if other else {}", "pass"),
