@@ -6,6 +6,7 @@ BASE stands in `adapter_config.json`: OpenAI's model on the hub where the backbo
 the folder `base` that is written too. What peft computes is the same, by other parameters where it has to be:
 
 - LoRA's learned scalars are multiplied into B.
+- Blocks with another rank stand in `rank_pattern` and `alpha_pattern`, by whole paths.
 - PiSSA's factors become LoRA of twice the rank, [B, -B0] [A; A0]: what was trained less what it started from, so that
   it sits on the backbone itself.
 - VeRA's random matrices are one pair for both towers in peft, where each tower here has its own: they are stacked, and
@@ -101,6 +102,12 @@ def _lora(model: Model, kind: type = lora.LowRank, **more: Any) -> Adapter:
         paths.append(path)
     alpha = float(method.rank) if method.scaling == "learned" else method.alpha
     config = _lora_config(model, method.rank, alpha, paths, use_rslora=method.scaling == "rslora", **more)
+    power = 0.5 if method.scaling == "rslora" else 1.0
+    own = {p: (len(m.a), 1.0 if isinstance(m.scale, Tensor) else m.scale) for p, m in _wrapped(model, kind)}
+    even = method.rank, alpha / method.rank**power
+    if other := {path: each for path, each in own.items() if each != even}:
+        config["rank_pattern"] = {path: rank for path, (rank, _) in other.items()}
+        config["alpha_pattern"] = {path: scale * rank**power for path, (rank, scale) in other.items()}
     return config, tensors
 
 
@@ -124,15 +131,19 @@ def _dora(model: Model) -> Adapter:
 
 def _pissa(model: Model) -> Adapter:
     rank, base = cast(pissa.Method, model.made()).rank, dict(model.base().named_modules())
+    other: dict[str, int] = {}
     inside = {module: name for name, module in model.backbone.named_modules()}
     tensors: dict[str, Tensor] = {}
     paths = []
     for path, module in _wrapped(model, pissa.Principal):
-        a, b = pissa.principal(cast(nn.Linear, base[inside[module]]).weight, rank)
+        own = len(module.a)
+        a, b = pissa.principal(cast(nn.Linear, base[inside[module]]).weight, own)
+        other |= {path: 2 * own} if own != rank else {}
         tensors[f"model.{path}.lora_A.weight"] = torch.cat([module.a, a])
         tensors[f"model.{path}.lora_B.weight"] = torch.cat([module.b, -b], dim=1)
         paths.append(path)
-    return _lora_config(model, 2 * rank, 2 * rank, paths), tensors
+    pattern = {"rank_pattern": other, "alpha_pattern": other} if other else {}
+    return _lora_config(model, 2 * rank, 2 * rank, paths, **pattern), tensors
 
 
 def _ia3(model: Model) -> Adapter:

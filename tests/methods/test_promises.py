@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from types import ModuleType
 from typing import Any
 
@@ -208,6 +209,13 @@ def shrinking(self, shape, factor) -> lora.Method:
     return dataclasses.replace(self, rank=40 - min(39, round(4 * factor)))
 
 
+def fading(self, backbone) -> None:
+    """Each block that is attached to counts less than the one before."""
+    orders = itertools.count(1)
+    wrap = (self.towers, self.depth, self.targets)
+    lora.wrap(backbone, *wrap, lambda frozen: lora.LowRank(frozen, self.rank, 1 / next(orders)))
+
+
 class Loud(lora.LowRank):
     def low(self, x):
         return 0.1 + x
@@ -225,6 +233,7 @@ FAULTS = [
     ("counts", planted("on_cpu", attach=on_cpu, parameters=two_more), "not on the backbone's device"),
     ("counts", planted("single", Single), "not in the backbone's precision"),
     ("places", planted("everywhere", attach=everywhere), "towers=image"),
+    ("blocks", planted("fading", attach=fading), "outputs differ by .*; say `whole`"),
     ("identity", planted("modest", identity=False), "but it is one"),
     (
         "identity",

@@ -22,10 +22,17 @@ from tests.harness.model import test_trained
 
 CLOSE = 1e-6  # relative to the largest value
 MERGED = 1e-5  # folding sums in another order
+UNEVEN = {
+    "prefix": {"length": 3, "more": [{"towers": "text", "depth": [1], "length": 4}]},
+    "adapter": {"width": 4, "more": [{"depth": [0], "width": 6}]},
+    "dora": {"rank": 2, "more": [{"towers": "image", "depth": [1], "rank": 3, "alpha": 12.0}]},
+    "vpt": {"length": 2, "towers": "both", "more": [{"towers": "text", "depth": [1], "length": 3}]},
+}
 OPTIONS: dict[str, dict[str, Any]] = {
     "union": {"parts": ["lora", "s_prefix", {"l_adapter": {"reduction": 4}}, "ssf"]},
     "up_person": {"rank": 2, "length": 3, "depth": [1]},
     "lora": {"rank": 3, "targets": ["k", "fc1"], "scaling": "learned", "towers": "text"},
+    **UNEVEN,
     "maple": {"depth": 2},
     "cskt": {"depth": 2},
 }
