@@ -38,7 +38,7 @@ class Cell:
     measured: str  # measured on
     variant: tuple[tuple[str, object], ...]  # the grid's point, and what else differs under this label: (key, value)
     target: int | None  # wanted parameters
-    trained: int | None  # achieved parameters
+    trained: int | None  # achieved parameters, those of heads that a loss needs included
     total: int | None
     share: float | None  # trained / total, fraction
     statuses: tuple[str, ...]  # of every declared trial
@@ -49,6 +49,7 @@ class Cell:
     choice: str | None  # how the epoch was chosen: selected (on val) | last | oracle (on test)
     costs: dict = field(compare=False, default_factory=dict)  # of a trial, over seeds: `statistics/costs.py`
     val: str | None = None  # where val comes from, if it is not the official one
+    heads: int = 0  # of `trained`
     tuned: dict | None = field(compare=False, default=None)  # what the search took that chose its values
     design: Design | None = None  # how the number of seeds was found; None where they are listed
     width: float | None = None  # half of the interval that the study asks for, of this very score

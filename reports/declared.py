@@ -90,7 +90,7 @@ def groups(results: Results) -> list[tuple[dict, list[str], list[int]]]:
     trials = declared(results)
     trials = trials.iloc[np.argsort(trials["seed"].to_numpy(int), kind="stable")]
     columns = {name: pd.to_numeric(trials[name], errors="coerce").to_numpy(float) for name in (*SIZES, *COSTS)}
-    ids, seeds = trials["id"].to_numpy(), trials["seed"].to_numpy(int)
+    ids, seeds, given = trials["id"].to_numpy(), trials["seed"].to_numpy(int), trials["trial"].to_numpy(object)
     statuses, reasons = trials["status"].to_numpy(), trials["reason"].to_numpy()
     vals, searches = trials["val_source"].to_numpy(object), trials["tuned"].to_numpy(object)
     keys = list(zip(*(trials[name] for name in ("label", "method", "budget", "dataset", "variant")), strict=True))
@@ -111,6 +111,7 @@ def groups(results: Results) -> list[tuple[dict, list[str], list[int]]]:
             "trained": whole["trained"],
             "total": whole["total"],
             "share": sizes["share"],
+            "heads": sum(size for key, size in given[rows[0]].items() if key.startswith("heads.")),
             "statuses": tuple(statuses[rows]),
             "reasons": tuple(dict.fromkeys(r for r in reasons[rows] if isinstance(r, str))),
             "costs": {name: COSTS[name](columns[name][rows]) for name in COSTS},

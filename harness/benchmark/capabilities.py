@@ -20,6 +20,7 @@ import torch
 from harness.adaptation.budget import parse, solve
 from harness.adaptation.method import Method, defaults, merge, sized, sizes, trainable
 from harness.adaptation.probe import BASE, Case, attached, difference, disturb, on_meta, outputs, sizes_of, small
+from harness.adaptation.spread import CLOSE, uneven
 from harness.evaluation.cost import flops
 from harness.model.clip import Backbone, Shape
 from harness.registry import find, names, summary
@@ -84,10 +85,23 @@ them. Both are measured without weights on the meta device, so what a GPU alloca
 A union scales the options of all its parts, or of the one named in `spend`, by one factor. A target below the smallest
 setting, or more than 10 % above the largest, is infeasible: such a trial is a row without numbers.
 
+Where whole options miss a budget of parameters by more than 2 %, some blocks get the next size and the others keep
+theirs: as far apart in their tower as they go, with like shares of both towers, and the same for every seed. What the
+remainder pays for is the next setting of all options together, in those blocks, or else one option of one part more by
+one. It is written out as the option `more`, in plans, rows, kept models and exports, and counted in closed form:
+
+    {{rank: 2, alpha: 8.0, more: [{{towers: image, depth: [1, 6], rank: 3, alpha: 12.0}}]}}
+
+An entry holds the options that differ in the blocks of its `towers` and `depth`. LoRA's `alpha` differs so that alpha /
+rank (or alpha / sqrt rank) is that of the other blocks. A study may write `more` as well; with a budget it is solved
+anew. FacT's matrices and CLIP-Adapter's heads differ by tower alone. A miss of more than 2 % remains, and is marked in
+reports, where a block's step is more than what is left, at an option's limit, for CoOp, MaPLe and CSKT, whose blocks
+depend on each other or whose depth is scaled, and for budgets of FLOPs and memory, which keep one size.
+
 ## Achieved against target on ViT-B/16 at 384x128
 
-Error is (achieved - target) / target in parameters, from rounding to whole options; "infeasible" stands beside the
-nearest setting. The other options have their defaults.
+Error is (achieved - target) / target in parameters; "infeasible" stands beside the nearest setting, and what blocks of
+other sizes have stands behind a semicolon. The other options have their defaults.
 
 {table}
 """
@@ -103,7 +117,8 @@ def budgets() -> str:
         for text in TARGETS:
             found = solve(module.Method(), sizes_of(BASE), parse(text))
             chosen = ", ".join(f"{option} {size}" for option, size in sizes(found.method, sizes_of(BASE)).items())
-            state = "infeasible" if found.reason else ""
+            chosen = "; ".join([chosen, *uneven(found.method, sizes_of(BASE))])
+            state = "infeasible" if found.reason else "more than 2 % off" if (found.error or 0) < -CLOSE else ""
             rows.append([name, text, chosen, f"{found.trained:,}", f"{found.share:.3%}", f"{found.error:+.2%}", state])
     return BUDGETS.format(table=aligned(rows, [False, True, False, True, True, True, False]))
 

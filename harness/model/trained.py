@@ -65,7 +65,7 @@ def up_person(state: Mapping[str, Tensor]) -> tuple[Trained | None, set[str]]:
     """UP-Person's trained parts in a state dict of its release, and the names in it that belong to them.
 
     Raises:
-        UserError: parts of different sizes within one tower, which no method here has.
+        UserError: parts of different sizes within one tower, which its release never has.
     """
     renamed = {name: ours for name in state if (ours := _ours(name))}
     with_adapter = {ours.rpartition(".inner.")[0] for ours in renamed.values() if ".inner." in ours}

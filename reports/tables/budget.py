@@ -11,6 +11,7 @@ from reports.table import Column, Entry, Table, Value
 if TYPE_CHECKING:
     from harness.store.store import Results
 
+CLOSE = 0.02  # of the target; a larger miss is marked
 METRICS = ("R1", "R5", "R10", "mAP", "mINP")  # in this order; others that were measured follow by name
 
 
@@ -36,6 +37,7 @@ def draw(results: Results) -> Table:
         Column("budget", "Budget"),
         Column("target", "Target"),
         Column("trained", "Trained"),
+        Column("error", "Error (%)"),
         Column("share", "Share (%)"),
         *(Column(m, palette.name(m)) for m in by_metric),
         Column("seeds", "Seeds", align="l"),
@@ -43,6 +45,8 @@ def draw(results: Results) -> Table:
     notes = (
         protocol(every) + f"; {means(every)}",
         "Share: trained / all parameters, those of the method included",
+        "Error: (trained - target) / target of the method without heads; of other budgets `upbench plan` tells",
+        "† the target is missed by more than 2 %",
         "* one seed, or fewer seeds than declared",
     )
     return Table("Accuracy by budget", columns, tuple(rows), notes, tuple(breaks), "budget")
@@ -52,7 +56,15 @@ def _key(c: Cell) -> tuple:
     return c.label, c.budget, c.dataset, c.variant
 
 
+def error(c: Cell) -> float | None:
+    """Percent by which the method's own parameters are off the target; None without a target."""
+    if not c.target or c.trained is None:
+        return None
+    return 100 * ((c.trained - c.heads) / c.target - 1)
+
+
 def _row(c: Cell, by_metric: dict[str, dict[tuple, Cell]]) -> dict:
+    off = error(c)
     mark = "*" if c.status in ("partial", "single") else ""
     row = {
         "dataset": palette.name(c.dataset),
@@ -60,6 +72,7 @@ def _row(c: Cell, by_metric: dict[str, dict[tuple, Cell]]) -> dict:
         "budget": c.budget,
         "target": Value(c.target, digits=0, text="" if c.target is None else style.count(c.target)),
         "trained": Value(c.trained, digits=0, text="" if c.trained is None else style.count(c.trained)),
+        "error": Value(off, mark="†" * (off is not None and abs(off) > 100 * CLOSE)),
         "share": Value(None if c.share is None else 100 * c.share, digits=3),
         "seeds": c.story,
     }

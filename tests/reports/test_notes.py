@@ -13,7 +13,7 @@ from harness import registry
 from reports.cells import cells, home
 from reports.declared import declared
 from reports.figures import cross_dataset as cross_figure
-from reports.tables import cost, cross_dataset, main
+from reports.tables import budget, cost, cross_dataset, main
 
 
 def changed(study, **columns):
@@ -150,3 +150,11 @@ def test_an_option_left_at_its_default_is_another_cell(making):
     found = home(cells(study))
     assert sorted(len(c.values) for c in found) == [2, 2]
     assert np.ptp([c.mean for c in found]) > 5
+
+
+def test_heads_do_not_count_against_the_target(whole):
+    cell = next(c for c in cells(whole) if c.target)
+    for size, off in ((1980, -2.0), (1000, -100.0)):
+        found = budget.error(dataclasses.replace(cell, target=1000, trained=size, heads=1000))
+        assert found == pytest.approx(off)
+    assert budget.error(dataclasses.replace(cell, target=None)) is None

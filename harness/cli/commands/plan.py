@@ -68,6 +68,9 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, as_jso
         ),
         right=("trained", "share", "error", "seeds"),
     )
+    for line in dict.fromkeys(_uneven(row) for row in rows if row["budget"]):
+        if line:
+            click.echo(line)
     for row in rows:
         if row["solved"] and row["solved"]["mode"] != "params":
             click.echo("error: achieved against target; flops are per pair in training, memory is bytes of a batch")
@@ -85,6 +88,23 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, as_jso
         click.echo(f"models: {_size(made.models)} of trained parameters are kept (keep: {asked.keep})")
     for fault in made.lacking:
         click.echo(f"before a run: {fault}; ids stay the same")
+
+
+def _uneven(row: dict) -> str:
+    """Which blocks have another size than the options of a row say."""
+    own = row["trial"]["options"]
+    parts = [("", own)]
+    united = [part for part in own.get("parts", []) if isinstance(part, dict)]
+    parts += [(f"{name}: ", options or {}) for part in united for name, options in part.items()]
+    said = [
+        name
+        + ", ".join(
+            f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in entry.items()
+        )
+        for name, options in parts
+        for entry in options.get("more", [])
+    ]
+    return f"uneven: {row['label']} at {row['budget']}: {'; '.join(said)}" if said else ""
 
 
 def _infeasible(row: dict) -> str:

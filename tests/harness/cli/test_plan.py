@@ -93,6 +93,18 @@ def test_repeats_and_idle_rules_are_said(plan):
     assert "rule 1 matches no trial: {'budget': '9%'}" in out
 
 
+def test_blocks_of_another_size_are_said():
+    from harness.cli.commands.plan import _uneven
+
+    options = {"rank": 2, "more": [{"towers": "image", "depth": [0, 2], "rank": 3, "alpha": 12.0}]}
+    row = {"label": "lora", "budget": "1%", "trial": {"options": options}}
+    said = "uneven: lora at 1%: towers image, depth [0, 2], rank 3, alpha 12"
+    assert _uneven(row) == said
+    united = {**row, "trial": {"options": {"parts": ["ssf", {"lora": options}]}}}
+    assert _uneven(united) == said.replace("towers", "lora: towers")
+    assert _uneven({**row, "trial": {"options": {"rank": 2}}}) == ""
+
+
 def test_the_cost_is_measured_once_and_told(plan, data, monkeypatch):
     code, out = plan(STUDY, "--workers", "2")
     assert code == 0

@@ -32,7 +32,13 @@ def under(table: str, study: Study) -> list[str]:
             *releases(study),
             "Below the last rule: published numbers, in no comparison; ‡ seen at second hand",
         ],
-        "budget": lambda: [f"{protocol}; {half}", "Share: trained / all parameters, those of the method included", ONE],
+        "budget": lambda: [
+            f"{protocol}; {half}",
+            "Share: trained / all parameters, those of the method included",
+            "Error: (trained - target) / target of the method without heads; of other budgets `upbench plan` tells",
+            "† the target is missed by more than 2 %",
+            ONE,
+        ],
         "cost": lambda: [
             "Median over seeds; operations per image-text pair; memory is the peak; – not measured",
             *val,

@@ -78,8 +78,10 @@ def budget(study: Study) -> Rows:
     for metric in ("R1", "R5", "R10", "mAP", "mINP"):
         for g in study.groups(metric):
             row = rows.setdefault((g.label, g.budget, g.dataset), _named(g))
-            share = g.of("share")
+            share, wanted = g.of("share"), g.of("budget_parameters")
+            off = None if not wanted or g.of("trained") is None else 100 * (g.of("trained") / wanted - 1)
             row |= {
+                "error": Shown(off, mark="†" if off is not None and not -2 <= off <= 2 else ""),
                 "target": _count(g.of("budget_parameters")),
                 "trained": _count(g.of("trained")),
                 "share": Shown(None if share is None else 100 * share, digits=3),
@@ -254,7 +256,7 @@ def ablation(study: Study) -> Rows:
 
 COMMON = {
     "dataset": "Dataset", "method": "Method", "budget": "Budget", "trained": "Trained", "target": "Target",
-    "share": "Share (%)", "seeds": "Seeds", "R1": "Rank-1", "R5": "Rank-5", "R10": "Rank-10",
+    "error": "Error (%)", "share": "Share (%)", "seeds": "Seeds", "R1": "Rank-1", "R5": "Rank-5", "R10": "Rank-10",
     "trained_on": "Trained on", "forward_gflops": "Fwd GFLOPs", "backward_gflops": "Bwd GFLOPs",
     "train_mib": "Train MiB", "evaluate_mib": "Eval MiB", "step_ms": "ms / step", "first_step_s": "First step s",
     "compile_s": "Compile s", "train_s": "Train s", "evaluate_s": "Eval s", "data_s": "Data s", "total_s": "Total s",
