@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-F = "tests/harness/study/precision/test_further.py::"
+F, R = "tests/harness/study/precision/test_further.py::", "tests/harness/study/precision/test_runs.py::"
 ASKS, CUTS = F + "test_each_cell_gets_what_its_pilot_asks_for", F + "test_most_cuts_and_what_was_wanted_is_kept"
 PAIRED, GRID = (
     F + "test_a_difference_is_paired_and_the_other_method_has_the_seeds_of_all",
     F + "test_the_same_point_of_a_grid_is_compared",
 )
-ANYWHERE = F + "test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_trials"
-TOLD, LIKELY = F + "test_run_plan_and_status_tell_the_phases", F + "test_plan_counts_by_what_is_known_of_a_pilot"
+ANYWHERE = R + "test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_trials"
+TOLD, LIKELY = R + "test_run_plan_and_status_tell_the_phases", R + "test_plan_counts_by_what_is_known_of_a_pilot"
 MISSING, LOST = (
     F + "test_a_pilot_seed_without_a_score_counts_as_missing",
     F + "test_a_lost_trial_keeps_its_pilot_open",
 )
 ONE = F + "test_a_pilot_with_one_score_asks_for_no_more"
 COUNTS = F + "test_rank_1_on_the_test_split_of_what_is_trained_on_counts_as_reports_take_it"
-TIME = F + "test_the_time_of_further_seeds_is_that_of_as_many_more_trials"
-PUBLISHED = F + "test_nothing_is_published_before_every_cell_has_what_its_pilot_asks_for"
+TIME = R + "test_the_time_of_further_seeds_is_that_of_as_many_more_trials"
+PUBLISHED = R + "test_nothing_is_published_before_every_cell_has_what_its_pilot_asks_for"
 READ = F + "test_faults_have_their_line"
 RULE, FURTHER, RUNNING = (
     "harness/study/precision/rule.py",
