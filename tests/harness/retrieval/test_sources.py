@@ -65,5 +65,5 @@ def test_shipped_names_and_folders_are_taken_as_they_are(tmp_path):
     assert source_of("tiny") == Source("tiny")
     shutil.copytree(SHIPPED / "tiny", tmp_path / "mine")
     assert source_of(tmp_path / "mine") == Source(str(tmp_path / "mine"))
-    with pytest.raises(UserError, match="one of tiny"):
+    with pytest.raises(UserError, match="one of small, tiny"):
         source_of("tinny")
