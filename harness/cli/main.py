@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "draw a study's figures and tables",
     "site": "write a leaderboard and pages of the published studies",
     "recommend": "say which method and budget to take within limits",
+    "power": "say how many seeds and identities a difference takes",
     "evaluate": "measure kept models on further data sets, without training",
     "inspect": "write pictures, features and attention of one trial",
     "data": "check, make or pack a data set",

@@ -21,8 +21,10 @@ from reports.statistics.ranks import Ranking, critical_difference, rank
 from reports.statistics.robustness import Sample, apart, drop, mean_of, sample, share
 from reports.statistics.saturation import Law, saturation
 from reports.statistics.stein import Design, asked, pilot, two_stage, two_stage_difference
+from reports.statistics.variance import Components, components
 
 __all__ = [
+    "Components",
     "Design",
     "Difference",
     "Interval",
@@ -34,6 +36,7 @@ __all__ = [
     "apart",
     "asked",
     "by_seed",
+    "components",
     "critical_difference",
     "detectable",
     "difference",

@@ -19,15 +19,19 @@ def power(effect: float, deviation: float, n: int, level: float = 0.05) -> float
         return 0.0
     if deviation == 0:
         return 1.0 if effect else 0.0
-    shift = abs(effect) / deviation * np.sqrt(n)
+    return chance(abs(effect) / deviation * np.sqrt(n), n - 1, level)
+
+
+def chance(shift: float, df: float, level: float = 0.05) -> float:
+    """Chance that a two-sided t test with `df` degrees of freedom sees a difference of `shift` standard errors."""
     # Chance to reject given the scaled deviation x, averaged over its chi distribution by Gauss-Legendre quadrature;
     # scipy's noncentral t gives nan for one degree of freedom and a large shift.
-    bounds, weights = _chi(n - 1, level)
+    bounds, weights = _chi(df, level)
     return float(weights @ (special.ndtr(shift - bounds) + special.ndtr(-shift - bounds)))
 
 
 @functools.lru_cache(maxsize=512)
-def _chi(df: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+def _chi(df: float, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Where the test's edge lies at each node, in standard errors, and the probability of the node."""
     low, high = stats.chi.ppf(1e-13, df), stats.chi.isf(1e-13, df)
     nodes, weights = _nodes()

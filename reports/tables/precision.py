@@ -64,7 +64,7 @@ def _row(c: Cell, found: list[Cell], design: Design) -> dict[str, Entry]:
     row |= {"R1": Value.of(c.interval, c.story, mark=mark), "seeds": c.story}
     values = dict(zip(c.seeds, c.values, strict=True))
     if design.of == "difference":
-        other = compared(c, found, design)
+        other = compared(c, found, design.to)
         values = paired(c, other) if other else {}
     if not values:
         return row
@@ -84,13 +84,13 @@ def _reached(interval: Interval, design: Design) -> str:
     return "reached" if half <= design.width * (1 + 1e-9) else f"no, {half:.2f}"
 
 
-def compared(c: Cell, found: list[Cell], design: Design) -> Cell | None:
+def compared(c: Cell, found: list[Cell], to: str | None) -> Cell | None:
     """The cell that another is compared with: the same data, the same point of the grid if there is one, and the same
     budget or else none. None for what others are compared with, and where several are left."""
-    if c.label == design.to:
+    if c.label == to:
         return None
     own = {key: value for key, value in c.variant if not key.startswith("dataset.")}
-    near = [o for o in found if o.label == design.to and (o.dataset, o.part) == (c.dataset, c.part)]
+    near = [o for o in found if o.label == to and (o.dataset, o.part) == (c.dataset, c.part)]
     near = [o for o in near if all(own.get(key, value) == value for key, value in o.variant if key in own)] or near
     for budget in (c.budget, None):
         same = [o for o in near if o.budget == budget]

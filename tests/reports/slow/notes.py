@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from tests.reports.slow import precision
+from tests.reports.slow import precision, variance
 from tests.reports.slow.names import NAMES
 from tests.reports.slow.study import Study
 
@@ -97,6 +97,7 @@ def under(table: str, study: Study) -> list[str]:
             ),
         ],
         "precision": lambda: precision.said(study, protocol),
+        "variance": lambda: variance.said(study, protocol, ONE),
         "ablation": lambda: [
             f"{protocol}; {HALF}",
             "Δ: paired on queries and seeds, ± half of the 95 % interval over seeds and identities; p with Holm's "

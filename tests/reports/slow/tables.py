@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from tests.reports.slow import numbers
+from tests.reports.slow import variance as spread
 from tests.reports.slow.names import NAMES, PLACES
 from tests.reports.slow.precision import precision
 from tests.reports.slow.shifts import robustness
@@ -277,6 +278,8 @@ def head(table: str, key: str) -> str:
     if table == "ablation":
         special = {"method": "Variant", "score": "Rank-1", "difference": "Δ to the whole"}
         return special.get(key) or COMMON.get(key) or NAMES[key]
+    if table == "variance" and key in spread.HEADS:
+        return spread.HEADS[key]
     if table == "precision" and key in ("difference", "reached"):
         return {"difference": "− Full fine-tuning", "reached": "± 2"}[key]
     if key.startswith("fraction_"):
@@ -289,4 +292,4 @@ def head(table: str, key: str) -> str:
 
 
 TWINS = {f.__name__: f for f in (main, budget, cost, cross_dataset, optimism, saturation, pairwise, data_fraction,
-                                 ablation, robustness, precision)}  # fmt: skip
+                                 ablation, robustness, precision, spread.variance)}  # fmt: skip
