@@ -277,10 +277,14 @@ def test_merge_adds_and_shows_conflicts(call):
 
 
 @pytest.mark.parametrize("kind", ["methods", "datasets", "metrics", "figures", "tables", "studies", "columns"])
-def test_lists_name_everything(call, kind):
+def test_lists_name_everything(call, kind, monkeypatch):
     rows = json.loads(call("list", kind, "--json")[1])
+    whole = call("list", kind)[1].splitlines()
+    monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = call("list", kind)
-    assert code == 0 and max(map(len, out.splitlines())) <= 80
+    cut = out.splitlines()
+    assert code == 0 and max(map(len, cut)) <= 80
+    assert [line if len(line) <= 80 else line[:79] + "…" for line in whole] == cut
     if kind in registry.PACKAGES:
         assert [row["name"] for row in rows] == registry.names(kind)
     assert all(row["name"] in out for row in rows)
