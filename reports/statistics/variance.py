@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.statistics.intervals import by_person, student
+from reports.statistics.intervals import student
 from reports.statistics.power import chance
 
 
@@ -98,8 +98,10 @@ def components(values: np.ndarray, person: np.ndarray) -> Components | None:
         ValueError: `person` does not name one identity for each query.
     """
     values = np.atleast_2d(np.asarray(values, float))
-    summed = [by_person(row, person) for row in values]
-    sums, sizes = np.array([found for found, _ in summed]), summed[0][1]
+    _, index, sizes = np.unique(person, return_inverse=True, return_counts=True)
+    if len(index) != values.shape[1]:
+        raise ValueError(f"{values.shape[1]} values but {len(index)} identities")
+    sums = np.array([np.bincount(index, row) for row in values])
     s, i = sums.shape
     if s < 2 or i < 2:
         return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from reports.cells import Cell, cells, home, places, protocol
 from reports.declared import design_of
@@ -29,12 +32,12 @@ def draw(results: Results) -> Table:
     The variance of the mean of Rank-1 is V_s / S + V_i / I + V_c / (S I), for S seeds and I identities: the columns
     Seeds, Identities and Both. `reports/statistics/variance.py` has the formulas and their sources.
     """
-    every = _trained(results)
+    every, took = _trained(results), _seconds(results)
     rows: list[dict[str, Entry]] = []
     breaks = []
     for place in places(every):
         breaks.append(len(rows))
-        rows += [_row(results, c) for c in every if c.dataset == place]
+        rows += [_row(results, c, took) for c in every if c.dataset == place]
     heads = {"seeds": "Seeds", "identities": "Identities", "joint": "Both"}
     columns = (
         Column("dataset", "Dataset", align="l"),
@@ -74,7 +77,7 @@ def _trained(results: Results) -> list[Cell]:
     return [c for c in home(cells(results)) if c.trained != 0]
 
 
-def _row(results: Results, c: Cell) -> dict[str, Entry]:
+def _row(results: Results, c: Cell, took: Mapping[str, float]) -> dict[str, Entry]:
     found, why = of_cell(results, c)
     mark = "*" if c.status in ("single", "partial") else ""
     row: dict[str, Entry] = {"dataset": palette.name(c.dataset), "method": c.series, "budget": c.budget}
@@ -85,7 +88,7 @@ def _row(results: Results, c: Cell) -> dict[str, Entry]:
     for name, part in zip(PARTS, found.parts, strict=True):
         row[name] = Value(part, digits=3, mark="†" if name in found.negative else "")
         row[f"{name}_share"] = Value(100 * part / total if total else None, digits=1)
-    seconds = _seconds(results, c)
+    seconds = median(np.array([took[ident] for ident in c.ids]))
     cached = "‡" if seconds is not None and c.costs["features_cached"] else ""
     return row | {
         "twice_seeds": Value(found.half(n_seeds=2 * found.n_seeds)),
@@ -105,8 +108,8 @@ def narrows(found: Components) -> str:
     return "seeds" if seeds < identities else "identities"
 
 
-def _seconds(results: Results, c: Cell) -> float | None:
-    """Median over the trials of a cell: seconds of the whole trial, of each of its processors if it ran on these."""
-    rows = results.trials[results.trials["id"].isin(c.ids)]
-    threads = rows["threads"].where(rows["device"] == "cpu", 1)
-    return median((rows["seconds_total"] * threads).to_numpy(float, na_value=float("nan")))
+def _seconds(results: Results) -> dict[str, float]:
+    """Trial -> seconds of the whole of it, of each of its processors if it ran on these; NaN where not known."""
+    rows = results.trials
+    taken = rows["seconds_total"] * rows["threads"].where(rows["device"] == "cpu", 1)
+    return dict(zip(rows["id"], taken.to_numpy(float, na_value=float("nan")), strict=True))

@@ -150,7 +150,6 @@ def test_a_difference_is_paired(results):
 
 
 def test_time_on_processors_counts_each_of_them(results):
-    c = next(c for c in home(cells(results)) if (c.label, c.budget) == ("lora", "1%"))
     trials = results.trials.assign(seconds_total=10.0, threads=3, device="cpu")
-    assert variance._seconds(dataclasses.replace(results, trials=trials), c) == 30.0
-    assert variance._seconds(dataclasses.replace(results, trials=trials.assign(device="cuda")), c) == 10.0
+    assert set(variance._seconds(dataclasses.replace(results, trials=trials)).values()) == {30.0}
+    assert set(variance._seconds(dataclasses.replace(results, trials=trials.assign(device="cuda"))).values()) == {10.0}
