@@ -133,6 +133,7 @@ def test_a_cell_says_why_it_has_no_components(results):
     bare = dataclasses.replace(results, queries=results.queries.iloc[:0])
     lora = found["lora", "1%", "synth_cuhk"]
     assert of_cell(bare, lora) == (None, "no records")
+    assert of_cell(bare, found["adapter", "0.5%", "synth_cuhk"]) == (None, "one seed")
     assert not variance.applies(bare) and variance.applies(results)
     row = next(r for r in variance.draw(bare).rows if (r["method"], r["budget"]) == ("LoRA", "1%"))
     assert (row["narrows"], row["R1"].half, row.get("seeds")) == ("no records", None, None)
