@@ -1,11 +1,11 @@
-# make demo and make test do all of their own set-up: they need Python 3.11 or later, make and the package index.
+# make demo, make test and make gpu do all of their own set-up: they need Python 3.11 or later, make and the package index.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint check clean
+.PHONY: demo test gpu lint check clean
 
 demo: $(READY)
 	$(BIN)/upbench run studies/demo.yaml
@@ -13,6 +13,10 @@ demo: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+
+# Whether results are right on this machine: on its GPU, or on its CPU where there is none.
+gpu: $(READY)
+	$(BIN)/upbench doctor --out doctor.json
 
 lint: $(READY)
 	$(BIN)/ruff check .

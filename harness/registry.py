@@ -28,6 +28,7 @@ PACKAGES = {
     "metrics": "harness.evaluation.metrics",
     "figures": "reports.figures",
     "tables": "reports.tables",
+    "checks": "harness.benchmark.doctor",
 }
 SUFFIX = {"recipes": ".yaml"}  # of the files of a kind, where they are no Python
 

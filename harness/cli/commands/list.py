@@ -21,7 +21,7 @@ KINDS = (*registry.PACKAGES, "studies", "results", "columns")
 def command(kind, store, as_json) -> None:
     """List what is known of KIND, one line each.
 
-    KIND is methods, datasets, shifts, metrics, figures, tables, studies, results or columns.
+    KIND is methods, datasets, shifts, metrics, figures, tables, checks, studies, results or columns.
     """
     if kind not in KINDS:
         raise UserError(f"nothing to list for '{kind}'", expected=", ".join(KINDS), nearest=nearest(kind, KINDS))

@@ -1,0 +1,23 @@
+"""Is a step with compiled blocks that of eager ones?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.benchmark.doctor import _training
+from harness.benchmark.doctor._line import Line, Setting, absent, within
+
+METHODS = ("lora", "prefix", "adapter", "up_person")
+LIMIT = 1e-3
+
+
+def check(setting: Setting) -> Iterator[Line]:
+    """Losses of a whole short training, so that gradients count."""
+    if setting.device.type != "cuda":
+        yield absent("compiled steps", "examined on CUDA alone")
+        return
+    for method in METHODS:
+        eager = _training.run(_training.training(method, setting.device))
+        found = _training.run(_training.training(method, setting.device, compiled=True))
+        apart = max(abs(a - b) / abs(a) for a, b in zip(eager, found, strict=True))
+        yield within(f"{method}, compiled", LIMIT, loss=apart)
