@@ -14,7 +14,7 @@ demo: $(READY)
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-# Whether results are right on this machine: on its GPU, or on its CPU where there is none.
+# Whether results are right on this machine: on its GPU, or on its CPU where there is none; and how fast it is.
 gpu: $(READY)
 	$(BIN)/upbench doctor --out doctor.json
 

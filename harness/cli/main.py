@@ -36,7 +36,7 @@ COMMANDS = {
     "encode": "write features of a folder of images or a data set",
     "export": "write a kept model in another library's form",
     "bench": "measure the harness against naive baselines",
-    "doctor": "examine whether results are right on this machine",
+    "doctor": "examine whether results are right on this machine, and how fast it is",
     "schema": "print a JSON Schema of study files, for editors",
     "check-method": "ask every promise of a method in a file",
     "publish": "copy a study's results to the published ones",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 T = "tests/harness/benchmark/test_doctor.py::"
 ON = T + "test_nothing_is_bad_on_a_cpu"
+SPEED = "harness/benchmark/doctor/speed.py"
 LINE = "harness/benchmark/doctor/_line.py"
 
 PLANTED: list[tuple[str, str, str, str, str]] = [
@@ -24,4 +25,8 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("doctor", f"{T}test_an_error_above_its_limit_or_no_number_is_bad[nan]", LINE, "all(value <= limit for", "not any(value > limit for"),
     ("doctor", f"{T}test_something_has_to_be_compared", LINE, "OK if count and not differing", "OK if not differing"),
     ("doctor", f"{T}test_the_exit_code_and_the_file_tell[bad-5]", "harness/cli/commands/doctor.py", '== _line.BAD for line in lines)', '== "" for line in lines)'),
+    ("doctor", f"{ON}[speed]", "harness/benchmark/scaling.py", "flops / seconds / best", "flops / seconds"),
+    ("doctor", f"{T}test_hours_by_hand", SPEED, "CAPTIONS // batch", "CAPTIONS // 2"),
+    ("doctor", f"{T}test_a_share_above_one_is_a_wrong_clock[2.0-1.2-bad]", SPEED, "row.share <= 1", "row.share <= 2"),
+    ("doctor", f"{T}test_a_time_of_zero_is_bad", SPEED, "OK if 0 < seconds < math.inf else BAD", "OK"),
 ]  # fmt: skip

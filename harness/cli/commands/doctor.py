@@ -1,4 +1,4 @@
-"""`upbench doctor`: examine whether the harness is right on this machine."""
+"""`upbench doctor`: examine whether the harness is right on this machine, and how fast it is."""
 
 from __future__ import annotations
 

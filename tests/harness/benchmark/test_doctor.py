@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from harness import registry
-from harness.benchmark.doctor import _line
+from harness.benchmark import scaling
+from harness.benchmark.doctor import _line, speed
 from harness.cli.main import call
 
 SETTING = _line.Setting(torch.device("cpu"), small=True)
@@ -61,3 +62,18 @@ def test_the_exit_code_and_the_file_tell(monkeypatch, tmp_path, capsys, verdict,
 def test_an_unknown_check_is_answered_with_the_nearest(capsys):
     assert call(["doctor", "--device", "cpu", "--only", "rank"]) == 2
     assert "ranks" in capsys.readouterr().err
+
+
+def test_hours_by_hand():
+    assert speed.hours(0.5, 128) == pytest.approx(4.4333, abs=1e-4)  # 60 x 532 steps of half a second
+
+
+@pytest.mark.parametrize(("seconds", "share", "verdict"), [(2.0, 0.5, "ok"), (2.0, 1.2, "bad"), (2.0, 0.0, "bad")])
+def test_a_share_above_one_is_a_wrong_clock(seconds, share, verdict):
+    line = speed.step(scaling.Row("lora", 8, 4, seconds, 1e9, share, None))
+    assert line.verdict == verdict
+    assert "4 pairs/s" in line.measured and "parts of 4" in line.what
+
+
+def test_a_time_of_zero_is_bad():
+    assert speed.timed("x", 4, 0.0).verdict == "bad" and "2/s" in speed.timed("x", 4, 2.0).measured
