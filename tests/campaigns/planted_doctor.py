@@ -29,4 +29,5 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("doctor", f"{T}test_hours_by_hand", SPEED, "CAPTIONS // batch", "CAPTIONS // 2"),
     ("doctor", f"{T}test_a_share_above_one_is_a_wrong_clock[2.0-1.2-bad]", SPEED, "row.share <= 1", "row.share <= 2"),
     ("doctor", f"{T}test_a_time_of_zero_is_bad", SPEED, "OK if 0 < seconds < math.inf else BAD", "OK"),
+    ("doctor", f"{T}test_compiled_losses_that_differ_are_bad[2.02-bad]", "harness/benchmark/doctor/compiled.py", "compiled=True", "compiled=False"),
 ]  # fmt: skip

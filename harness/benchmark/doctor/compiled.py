@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
+
 from harness.benchmark.doctor import _training
 from harness.benchmark.doctor._line import Line, Setting, absent, within
 
@@ -17,7 +19,13 @@ def check(setting: Setting) -> Iterator[Line]:
         yield absent("compiled steps", "examined on CUDA alone")
         return
     for method in METHODS:
-        eager = _training.run(_training.training(method, setting.device))
-        found = _training.run(_training.training(method, setting.device, compiled=True))
-        apart = max(abs(a - b) / abs(a) for a, b in zip(eager, found, strict=True))
-        yield within(f"{method}, compiled", LIMIT, loss=apart)
+        yield compared(method, setting.device)
+
+
+def compared(method: str, device: torch.device) -> Line:
+    """A method's line."""
+    eager = _training.run(_training.training(method, device))
+    found = _training.run(_training.training(method, device, compiled=True))
+    # A tensor's maximum is no number where one value is none.
+    apart = float(torch.tensor([abs(a - b) / abs(a) for a, b in zip(eager, found, strict=True)]).max())
+    return within(f"{method}, compiled", LIMIT, loss=apart)

@@ -51,7 +51,7 @@ def _compared(what: str, one: Training, size: int, loss: Tensor, gradients: dict
     good = micro is not None and micro < size
     yield Line(f"{what}, pairs per pass", f"{micro or size}", f"below {size}", OK if good else BAD)
     largest = max(float(g.abs().max()) for g in gradients.values())
-    apart = max(float((theirs[n] - g).abs().max()) for n, g in gradients.items()) / largest
+    apart = float(torch.stack([(theirs[n] - g).abs().max() for n, g in gradients.items()]).max()) / largest
     yield within(what, LIMIT, loss=float((mine - loss).abs() / loss.abs()), gradients=apart)
 
 

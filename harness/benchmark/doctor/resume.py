@@ -21,7 +21,7 @@ def check(setting: Setting) -> Iterator[Line]:
         seen = _training.run(first, 2)
         kept = {name: value.detach().clone().cpu() for name, value in first.tensors().items()}
         second = _training.training(method, setting.device)
-        second.enter({name: value.to(setting.device) for name, value in kept.items()}, first.done, first.rate)
+        second.enter(kept, first.done, first.rate)  # from the CPU, as a checkpoint's
         seen += _training.run(second)
         pairs = [(a, second.parameters[name]) for name, a in whole.parameters.items()]
         wrong = sum(int((a != b).sum()) for a, b in pairs) + sum(a != b for a, b in zip(losses, seen, strict=True))

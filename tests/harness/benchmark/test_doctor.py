@@ -10,7 +10,7 @@ import torch
 
 from harness import registry
 from harness.benchmark import scaling
-from harness.benchmark.doctor import _line, speed
+from harness.benchmark.doctor import _line, _training, compiled, speed
 from harness.cli.main import call
 
 SETTING = _line.Setting(torch.device("cpu"), small=True)
@@ -77,3 +77,10 @@ def test_a_share_above_one_is_a_wrong_clock(seconds, share, verdict):
 
 def test_a_time_of_zero_is_bad():
     assert speed.timed("x", 4, 0.0).verdict == "bad" and "2/s" in speed.timed("x", 4, 2.0).measured
+
+
+@pytest.mark.parametrize(("other", "verdict"), [(2.0, "ok"), (2.02, "bad"), (float("nan"), "bad")])
+def test_compiled_losses_that_differ_are_bad(monkeypatch, other, verdict):
+    monkeypatch.setattr(_training, "training", lambda method, device, compiled=False: compiled)
+    monkeypatch.setattr(_training, "run", lambda one: [1.0, other if one else 2.0])
+    assert compiled.compared("lora", SETTING.device).verdict == verdict
