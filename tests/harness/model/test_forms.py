@@ -233,4 +233,4 @@ def test_the_command_says_what_a_file_is(model, tmp_path, capsys):
     assert main.call(["weights", str(tmp_path / "other.pt")]) == 2
     assert "holds no two towers of a CLIP, but a" in capsys.readouterr().err
     assert main.call(["weights", str(tmp_path / "nothing.pt")]) == 2
-    assert "expected a path, or one of tiny" in capsys.readouterr().err
+    assert "expected a path, or one of small, tiny" in capsys.readouterr().err
