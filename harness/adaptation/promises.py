@@ -32,6 +32,7 @@ from harness.adaptation.probe import (
     sizes_of,
     small,
 )
+from harness.adaptation.spread import CLOSE
 from harness.adaptation.started import starts
 from harness.errors import UserError
 
@@ -267,7 +268,7 @@ def budget(case: Case) -> str | None:
             feasible += 1
             expect(found.trained <= found.target, f"{text}: {found.trained:,} exceed the target of {found.target:,}")
             again = solve(found.method, sizes, parse(found.trained))
-            kept = again.method == found.method or (0.98 * found.trained <= again.trained < found.trained)
+            kept = again.method == found.method or ((1 - CLOSE) * found.trained <= again.trained < found.trained)
             expect(kept, f"{text}: solving for {found.trained:,} gives another setting")
     expect(len(achieved) > 1, f"no budget changes the {before:,} parameters that {', '.join(method.turns)} should turn")
     return f"{feasible} of {len(BUDGETS)} budgets feasible"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.api import asking
-from harness.errors import UserError
+from harness.errors import EnvironmentFault, UserError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -68,6 +72,20 @@ def assignments(settings: Sequence[str]) -> dict[str, str]:
 
 
 UNCUT = 10_000  # columns where there is no terminal
+
+
+def device(name: str) -> torch.device:
+    """The device that "auto", "cpu" or "cuda" means here.
+
+    Raises:
+        EnvironmentFault: "cuda" without a CUDA device.
+    """
+    import torch
+
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise EnvironmentFault("no CUDA device is available", "--device", "cpu")
+    return torch.device(("cuda" if there else "cpu") if name == "auto" else name)
 
 
 def say_json(value: object) -> None:

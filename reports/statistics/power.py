@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 from scipy import special, stats
@@ -70,12 +71,17 @@ def seeds_needed(
         return None
     if deviation == 0:
         return 2
-    if power(effect, deviation, most, level) < wanted:
+    return fewest(lambda n: power(effect, deviation, n, level) >= wanted, most)
+
+
+def fewest(seen: Callable[[int], bool], most: int) -> int | None:
+    """The smallest number, from 2, that `seen` holds for, as it does for all larger ones; None above `most`."""
+    if not seen(most):
         return None
     low, high = 1, 2
-    while power(effect, deviation, high, level) < wanted:
+    while not seen(high):
         low, high = high, min(2 * high, most)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if power(effect, deviation, middle, level) >= wanted else (middle, high)
+        low, high = (low, middle) if seen(middle) else (middle, high)
     return high

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.statistics.intervals import student
-from reports.statistics.power import chance
+from reports.statistics.power import chance, fewest
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,7 @@ class Components:
             variance, df = self.spread(n_seeds=n)
             return not variance or chance(effect / np.sqrt(variance), df) >= wanted
 
-        if not seen(most):
-            return None
-        low, high = 1, 2
-        while not seen(high):
-            low, high = high, min(2 * high, most)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if seen(middle) else (middle, high)
-        return high
+        return fewest(seen, most)
 
 
 def components(values: np.ndarray, person: np.ndarray) -> Components | None:

@@ -63,7 +63,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     # How many
     ("variance", COUNTED, CODE, "self.spread(n_seeds=n)", "self.spread(n_identities=n)"),
     ("variance", COUNTED, CODE, "chance(effect / np.sqrt(variance), df)", "chance(effect / np.sqrt(variance), 1e6)"),
-    ("variance", NEVER, CODE, "return None\n        low, high", "return most\n        low, high"),
+    ("variance", NEVER, "reports/statistics/power.py", "return None\n    low, high", "return most\n    low, high"),
     ("variance", MEAN, POWER, "np.std(values, ddof=1)", "np.std(values)"),
     ("variance", MEAN, POWER, "needed > parts.n_identities", "needed < parts.n_identities"),
     ("variance", MEAN, POWER, "left=parts.parts[1]", "left=parts.parts[0]"),

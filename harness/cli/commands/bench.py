@@ -34,13 +34,11 @@ def command(
 
     from harness.benchmark import ratios
     from harness.benchmark import scaling as steps
-    from harness.errors import EnvironmentFault
     from harness.trial.spec import recipe
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentFault("no CUDA device is available", "--device", "cpu")
+    place = shared.device(device)
     torch.set_num_threads(threads)
-    place, say = torch.device(device), (lambda text: None) if as_json else click.echo
+    say = (lambda text: None) if as_json else click.echo
     rows: list[steps.Row | ratios.Row] = []
     say(f"load {_load()}, {os.cpu_count()} cores, {threads} threads, torch {torch.__version__}")
     if scaling:

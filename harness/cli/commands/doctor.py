@@ -26,20 +26,17 @@ def command(device, small, only, out, as_json) -> None:
 
     from harness import registry
     from harness.benchmark.doctor import _line
-    from harness.errors import EnvironmentFault, RunFailed, UserError
+    from harness.errors import RunFailed, UserError
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentFault("no CUDA device is available", "--device", "cpu")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    on = shared.device(device)
     if only:
         registry.source("checks", only)
     if out and not out.parent.is_dir():
         raise UserError(f"no folder {out.parent}", "--out")
     names = [only] if only else registry.names("checks")
-    setting = _line.Setting(torch.device(device), small)
+    setting = _line.Setting(on, small)
     lines = [{"check": name, **vars(line)} for name in names for line in _line.examine(name, setting)]
-    place = torch.cuda.get_device_name() if device == "cuda" else "CPU"
+    place = torch.cuda.get_device_name() if on.type == "cuda" else "CPU"
     result = {"device": place, "torch": torch.__version__, "small": small, "lines": lines}
     if out:
         out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
