@@ -21,7 +21,7 @@ from harness import memory
 from harness.adaptation.method import extra_loss, trainable
 from harness.errors import UserError
 from harness.model.clip import Backbone
-from harness.training import interaction, objective
+from harness.training import grouped, interaction, objective
 from harness.training.recipe import Recipe
 
 
@@ -86,7 +86,10 @@ class Stepper:
                 # Where every loss is fed masked captions, `ids` are those.
                 return interaction.encode(self.backbone, images, ids, None if self.recipe.mask_captions else masked)
             image = images if images.ndim == 2 else self.backbone.image(images)
-            return image, ids if ids.is_floating_point() else self.backbone.text(ids)
+            if ids.is_floating_point():
+                return image, ids
+            # What a module keeps for a loss of its own is of one forward pass over all captions.
+            return image, self.backbone.text(ids) if self.coupled else grouped.encode(self.backbone.text, ids)
 
     def loss(self, features: Sequence[Tensor], person: Tensor, labels: Tensor | None = None) -> Tensor:
         """The recipe's losses of a whole batch from its `features`."""
