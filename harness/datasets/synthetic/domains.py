@@ -15,7 +15,7 @@ from harness.datasets.synthetic.picture.camera import Look
 from harness.datasets.synthetic.picture.scene import PLACES
 from harness.datasets.synthetic.text.captions import Writing
 
-SIZES = ("tiny", "demo", "wide", "standard")  # wide: demo with 2,000 queries and more in test
+SIZES = ("tiny", "demo", "wide", "standard")  # wide: demo with 150 identities and 2,000 queries and more in test
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ DOMAINS = {
             sizes={
                 "tiny": Size(120, 44, {"train": 40, "val": 8, "test": 12}, _BROAD_IMAGES),
                 "demo": Size(128, 48, {"train": 2800, "val": 100, "test": 100}, _BROAD_IMAGES),
-                "wide": Size(128, 48, {"train": 2800, "val": 100, "test": 100}, _BROAD_IMAGES | {"test": {20: 1.0}}),
+                "wide": Size(128, 48, {"train": 2800, "val": 100, "test": 150}, _BROAD_IMAGES | {"test": {14: 1.0}}),
                 "standard": Size(256, 96, {"train": 7600, "val": 200, "test": 200}, _BROAD_IMAGES),
             },
         ),
@@ -124,7 +124,7 @@ DOMAINS = {
             sizes={
                 "tiny": Size(120, 44, {"train": 24, "val": 8, "test": 12}, _CUHK_IMAGES),
                 "demo": Size(128, 48, {"train": 300, "val": 60, "test": 100}, _CUHK_IMAGES),
-                "wide": Size(128, 48, {"train": 300, "val": 60, "test": 100}, _CUHK_IMAGES | {"test": {10: 1.0}}),
+                "wide": Size(128, 48, {"train": 300, "val": 60, "test": 150}, _CUHK_IMAGES | {"test": {10: 1.0}}),
                 "standard": Size(246, 90, {"train": 600, "val": 100, "test": 100}, _CUHK_IMAGES),
             },
         ),
@@ -157,7 +157,7 @@ DOMAINS = {
             sizes={
                 "tiny": Size(120, 45, {"train": 32, "test": 12}, {"train": {3: 1.0}, "test": {4: 1.0}}),
                 "demo": Size(136, 51, {"train": 150, "test": 100}, {"train": {10: 1, 11: 1, 12: 1}, "test": {10: 1.0}}),
-                "wide": Size(136, 51, {"train": 150, "test": 100}, {"train": {10: 1, 11: 1, 12: 1}, "test": {20: 1.0}}),
+                "wide": Size(136, 51, {"train": 150, "test": 150}, {"train": {10: 1, 11: 1, 12: 1}, "test": {14: 1.0}}),
                 "standard": Size(
                     378, 142, {"train": 300, "test": 100}, {"train": {10: 1, 11: 1, 12: 1}, "test": {20: 1.0}}
                 ),
@@ -192,7 +192,7 @@ DOMAINS = {
             sizes={
                 "tiny": Size(120, 48, {"train": 24, "val": 8, "test": 12}, {s: {3: 1.0} for s in _FIVE}),
                 "demo": Size(160, 64, {"train": 150, "val": 50, "test": 50}, _FIVE),
-                "wide": Size(160, 64, {"train": 150, "val": 50, "test": 100}, _FIVE | {"test": {10: 1.0}}),
+                "wide": Size(160, 64, {"train": 150, "val": 50, "test": 150}, _FIVE | {"test": {10: 1.0}}),
                 "standard": Size(546, 219, {"train": 300, "val": 50, "test": 50}, _FIVE),
             },
         ),

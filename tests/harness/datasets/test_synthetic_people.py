@@ -37,7 +37,7 @@ def test_wide_is_demo_with_a_long_test(name):
     kept = [split for split in demo.identities if split != "test"]
     assert all(wide.identities[s] == demo.identities[s] and wide.images[s] == demo.images[s] for s in kept)
     (images,), fewest = wide.images["test"], min(domain.captions)
-    assert wide.identities["test"] == 100 and 100 * images * fewest >= 2000
+    assert wide.identities["test"] == 150 and 150 * images * fewest >= 2000
     people = [list(write._people(domain, size, 0)) for size in ("demo", "wide")]
     for split in kept:  # so that files of these splits are the same
         first, second = ([(k, person) for k, (s, person) in enumerate(p) if s == split] for p in people)
