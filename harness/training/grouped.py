@@ -1,8 +1,8 @@
 """Captions of one length go together through the text tower, so that few padded tokens are computed.
 
 Later tokens never reach an earlier one, and a caption is read at its end, so a caption's feature does not depend on how
-far it is padded, nor on which others share its forward pass: sums are in another order, nothing else differs. A batch of
-64 captions is as long as its longest, about twice the mean.
+far it is padded, nor on which others share its forward pass: sums are in another order, nothing else differs. A batch
+of 64 captions is as long as its longest, about twice the mean.
 """
 
 from __future__ import annotations

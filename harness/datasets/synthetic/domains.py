@@ -15,7 +15,7 @@ from harness.datasets.synthetic.picture.camera import Look
 from harness.datasets.synthetic.picture.scene import PLACES
 from harness.datasets.synthetic.text.captions import Writing
 
-SIZES = ("tiny", "demo", "wide", "standard")  # wide: demo with 150 identities and 2,000 queries and more in test
+SIZES = ("tiny", "demo", "wide", "standard")  # wide: demo with 150 people and 2,000 queries in test
 
 
 @dataclass(frozen=True)
