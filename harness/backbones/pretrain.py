@@ -21,11 +21,12 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from harness.model.clip import Backbone, Shape
+from harness.model.clip import Shape
 from harness.model.names import theirs
 from harness.model.source import SHIPPED, Source
 from harness.model.tokenizer import cut
 from harness.model.weights import load, random, shape
+from harness.training import grouped
 from harness.training.recipe import Recipe
 from harness.trial import splits
 from harness.trial.loader import Loader
@@ -127,7 +128,8 @@ def pretrain(name: str, plan: Plan, folder: Path, data: Path, batch: int, lr: fl
             for group in adam.param_groups:
                 group["lr"] = rate
             images, ids = loader.prepare(chunk, epoch)
-            image, text = (F.normalize(f, dim=-1) for f in (backbone.image(images), _text(backbone, ids, plan.groups)))
+            features = backbone.image(images), grouped.encode(backbone.text, ids, plan.groups)
+            image, text = (F.normalize(each, dim=-1) for each in features)
             logits = scale.exp() * image @ text.T
             pairs = torch.arange(len(image))
             loss = (F.cross_entropy(logits, pairs) + F.cross_entropy(logits.T, pairs)) / 2
@@ -171,16 +173,6 @@ def pretrain(name: str, plan: Plan, folder: Path, data: Path, batch: int, lr: fl
         },
     )
     load(source)
-
-
-def _text(backbone: Backbone, ids: Tensor, groups: int) -> Tensor:
-    """Features [B, embed] of captions; trimming a group to its longest caption is exact."""
-    if groups == 1:
-        return backbone.text(ids)
-    ends = ids.argmax(dim=1)
-    order = ends.argsort(stable=True)
-    features = [backbone.text(ids[part, : int(ends[part].max()) + 1]) for part in order.chunk(groups)]
-    return torch.cat(features)[order.argsort()]
 
 
 def _sizes(folder: Path, config: dict) -> Shape:

@@ -12,15 +12,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-LEAST = 16  # captions in a group: below it, what each forward pass costs by itself eats what padding would
+LEAST = 16  # captions in a group of a step: below it, what each pass costs by itself eats what padding would
 
 
-def encode(tower: Callable[[Tensor], Tensor], ids: Tensor) -> Tensor:
-    """Features [B, embed] of `tower` for ids int64 [B, L], in groups of at least `LEAST` captions by length.
+def encode(tower: Callable[[Tensor], Tensor], ids: Tensor, groups: int) -> Tensor:
+    """Features [B, embed] of `tower` for ids int64 [B, L], in groups by length, each cut to its longest.
 
     Where ids are not on the CPU they go through as they are: to group them there, the host would have to wait.
     """
-    groups = len(ids) // LEAST
     if ids.device.type != "cpu" or groups < 2:
         return tower(ids)
     lengths = ids.argmax(dim=1) + 1

@@ -89,7 +89,8 @@ class Stepper:
             if ids.is_floating_point():
                 return image, ids
             # What a module keeps for a loss of its own is of one forward pass over all captions.
-            return image, self.backbone.text(ids) if self.coupled else grouped.encode(self.backbone.text, ids)
+            groups = 1 if self.coupled else len(ids) // grouped.LEAST
+            return image, grouped.encode(self.backbone.text, ids, groups)
 
     def loss(self, features: Sequence[Tensor], person: Tensor, labels: Tensor | None = None) -> Tensor:
         """The recipe's losses of a whole batch from its `features`."""
