@@ -90,10 +90,15 @@ def estimate(rows: Sequence[Mapping[str, Any]], data: str | Path, workers: int |
         longest=max(high),
         memory=max(memories, default=None),
         disk=sum(_bytes(row, data) for row in rows),
-        checkpoint=max(3 * 4 * row["trained"] + 4 * row["trained"] for row in rows),  # weights, two moments; the choice
+        checkpoint=max(_checkpoint(row) for row in rows),
         images=_images(rows, data),
         scaled=tuple(dict.fromkeys(row["trial"]["label"] for key, row in largest.items() if probes[key].scaled)),
     )
+
+
+def _checkpoint(row: Mapping[str, Any]) -> int:
+    """Bytes: weights, two moments and the choice, and the mean where one is taken."""
+    return 4 * row["trained"] * (4 + (row["trial"]["recipe"]["average"] is not None))
 
 
 def _seconds(row: Mapping[str, Any], found: Probe, data: str | Path) -> tuple[float, float]:
@@ -114,7 +119,8 @@ def _seconds(row: Mapping[str, Any], found: Probe, data: str | Path) -> tuple[fl
 def _method(row: Mapping[str, Any]) -> str:
     """What trials share whose cost is much the same: everything but size, rates, data and seed."""
     trial = row["trial"]
-    recipe = {key: trial["recipe"][key] for key in ("batch", "losses", "precision", "augmentation", "checkpointing")}
+    decides = ("batch", "losses", "precision", "augmentation", "checkpointing", "average")
+    recipe = {key: trial["recipe"][key] for key in decides}
     return json.dumps([trial["method"], trial["backbone"], recipe, trial["device"], row["trained"] == 0])
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from harness.data.pipeline.batches import Batch
 from harness.errors import RunFailed, UserError
 from harness.model.clip import Backbone
 from harness.training import optimizer
+from harness.training.average import Average
 from harness.training.recipe import Recipe
 from harness.training.step import Stepper
 
@@ -68,7 +70,7 @@ class Training:
     Attributes:
         done: Steps taken.
         rate: Learning rate of the last one, of a group with factor 1.
-        whole: Whether parameters, optimizer and `done` belong together; False only inside a step.
+        whole: Whether parameters, optimizer and `done` belong together; False only inside a step and `measured`.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Training:
         self.modules = nn.ModuleDict({"backbone": backbone, **(heads or {})})
         self.parameters = trainable(self.modules)
         self._adam = optimizer.build(self.parameters, recipe) if recipe.epochs else None
+        self.average = Average(trainable(backbone), recipe, steps) if recipe.average else None
         self.stepper = Stepper(backbone, recipe, heads or {})
         self.device = backbone.text.position.device
         self.done, self.rate, self.whole = 0, 0.0, True
@@ -105,6 +108,24 @@ class Training:
     def loss(self) -> float:
         """Mean over the steps so far of the epoch that the last step belongs to; waits for the device."""
         return float(self._sum) / ((self.done - 1) % self.steps + 1)
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Inside it the backbone has what is to be measured and kept of the training so far: the mean, if the recipe
+        asks for one, in the precision of each parameter. Then the parameters come back bit for bit."""
+        if not (average := self.average):
+            yield
+            return
+        raw = {name: p.data for name, p in average.parameters.items()}
+        try:
+            self.whole = False
+            for name, p in average.parameters.items():
+                p.data = average.mean[name].to(p.dtype)
+            yield
+        finally:
+            for name, p in average.parameters.items():
+                p.data = raw[name]
+            self.whole = True
 
     def run(
         self, batches: Callable[[int, int], Iterator[Batch]], prepare: Callable[[Batch, int], tuple[Tensor, ...]]
@@ -164,6 +185,8 @@ class Training:
         self._broken = torch.where(torch.isfinite(loss) & torch.isfinite(norm), self._broken, broken)
         self.rate = rate
         self.done += 1
+        if self.average:
+            self.average.add(self.done)
         self.whole = True
         return loss
 
@@ -186,11 +209,10 @@ class Training:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that the next step depends on besides `done`: not copied, on the device."""
-        found = {f"trained/{name}": p.detach() for name, p in self.parameters.items()}
-        found |= {f"buffer/{name}": value for name, value in self._buffers().items()}
+        found = self._own()
         for name, parameter in self.parameters.items():
             found |= {f"optimizer/{name}/{key}": value for key, value in self.adam.state.get(parameter, {}).items()}
-        return found | {"loss": self._sum, "broken": self._broken}
+        return found
 
     def enter(self, saved: Mapping[str, Tensor], done: int, rate: float) -> None:
         """Go on from what `tensors` gave after `done` steps.
@@ -198,9 +220,7 @@ class Training:
         Raises:
             UserError: other names or shapes than this training has, each named; nothing is loaded then.
         """
-        own: dict[str, Tensor] = {f"trained/{name}": p for name, p in self.parameters.items()}
-        own |= {f"buffer/{name}": value for name, value in self._buffers().items()}
-        own |= {"loss": self._sum, "broken": self._broken}
+        own = self._own()
         shapes = {name: tuple(value.shape) for name, value in own.items()}
         states: dict[str, dict[str, Tensor]] = {}
         for key, value in saved.items():
@@ -224,6 +244,13 @@ class Training:
         self.adam.load_state_dict({**self.adam.state_dict(), "state": state})
         self.done, self.rate = done, rate
         self._seen.fill_(self.steps)
+
+    def _own(self) -> dict[str, Tensor]:
+        """`tensors` without the optimizer's."""
+        found = {f"trained/{name}": p.detach() for name, p in self.parameters.items()}
+        found |= {f"buffer/{name}": value for name, value in self._buffers().items()}
+        found |= {f"average/{name}": value for name, value in (self.average.mean if self.average else {}).items()}
+        return found | {"loss": self._sum, "broken": self._broken}
 
     def _buffers(self) -> dict[str, Tensor]:
         """Buffers that belong to the state of a module, such as running means."""

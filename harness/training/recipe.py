@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 
@@ -16,6 +17,7 @@ from harness.data.pipeline.presets import PRESETS
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+AVERAGE = r"([2-9]|[1-9][0-9]+) epochs|decay (0\.[0-9]*[1-9])"  # one spelling for each value
 HEADS = ("classifier", "interaction", "cross", "mlm_head")  # parts of names that only parameters of heads have
 
 
@@ -33,6 +35,19 @@ def _one_of(name: str, known: list[str]) -> str:
     return name
 
 
+def _average(value: Any) -> Any:
+    if not (isinstance(value, str) and re.fullmatch(AVERAGE, value)):
+        raise ValueError("expected `2 epochs` or more, or a decay below 1 as `decay 0.99`")
+    return value
+
+
+def averaged(text: str) -> tuple[int, float | None]:
+    """Epochs and decay of a recipe's `average`, of which it has one; 0 epochs beside a decay."""
+    found = re.fullmatch(AVERAGE, text)
+    assert found is not None  # a recipe has no other
+    return int(found[1] or 0), None if found[2] is None else float(found[2])
+
+
 def _choice(names: list[str]) -> str:
     *most, last = (f"'{name}'" for name in names)
     return f"{', '.join(most)} or {last}" if most else last
@@ -40,6 +55,9 @@ def _choice(names: list[str]) -> str:
 
 Loss = Annotated[str, AfterValidator(_loss)]  # a file of `losses/`, or of another package
 Augmentation = Annotated[str, AfterValidator(_augmentation)]  # of `PRESETS`
+Average = Annotated[
+    str, BeforeValidator(_average), WithJsonSchema({"type": "string", "pattern": f"^({AVERAGE})$"})
+]  # see `average.py`
 
 
 class Value(BaseModel):
@@ -78,6 +96,7 @@ class Recipe(Value):
     instances: Annotated[int, Field(ge=2)] = 4  # captions of one identity in a batch, for the identity sampler
     lr_factors: dict[str, Positive] = {}  # part of a parameter's name -> factor on lr, first match counts
     clip_gradient: Positive | None = None  # norm
+    average: Average | None = None  # what is measured and kept: the last step, or a mean of `2 epochs` or `decay 0.99`
     evaluate_every: Annotated[int, Field(ge=1)] = 1
     # auto: float32 on CPU, bf16 autocast on GPU; fp16-reference: as the released code, see harness.model.half_precision
     precision: Literal["auto", "float32", "bf16", "fp16-reference"] = "auto"
@@ -103,6 +122,8 @@ class Recipe(Value):
             raise ValueError(f"batch {self.batch} is no multiple of instances {self.instances}")
         if self.precision == "fp16-reference" and self.eps < 1e-4:
             raise ValueError(f"eps {self.eps:g} vanishes in float16: precision fp16-reference wants the released 1e-3")
+        if self.average and (last := averaged(self.average)[0]) > self.epochs:
+            raise ValueError(f"average of {last} epochs, but epochs is {self.epochs}")
         if twice := next((name for name in self.losses if self.losses.count(name) > 1), None):
             raise ValueError(f"loss '{twice}' is named twice")
         return self

@@ -148,7 +148,8 @@ class TrialRun:
                 self.save()
         self.peak = self.highest
         if self.selected is None or (not chooses and recipe.epochs):
-            self.selected = Selected(recipe.epochs, state(self.backbone))
+            with training.measured():
+                self.selected = Selected(recipe.epochs, state(self.backbone))
         self.trained = True
         if self.keeper.due(True):
             self.save()
@@ -180,11 +181,12 @@ class TrialRun:
             "seconds": self.training_before + time.perf_counter() - self.start,
         }
         if self.trial["selection"] != "last" and (epoch % recipe.evaluate_every == 0 or epoch == recipe.epochs):
-            evaluation = self._evaluate(self.watched)
+            with training.measured():
+                evaluation = self._evaluate(self.watched)
+                candidate = Selected(epoch, {}, evaluation)
+                if self.selected is None or candidate.merit > self.selected.merit:
+                    self.selected = dataclasses.replace(candidate, state=state(self.backbone))
             line |= columns.val(evaluation[0], self.watched)
-            candidate = Selected(epoch, {}, evaluation)
-            if self.selected is None or candidate.merit > self.selected.merit:
-                self.selected = dataclasses.replace(candidate, state=state(self.backbone))
         self.history.append(line)
         self.report({"trial": self.resolved["id"], "epochs": recipe.epochs, **line})
 

@@ -25,6 +25,11 @@ LOOP, STEP, OPTIMIZER = "harness/training/loop.py", "harness/training/step.py", 
 STAGES, LOADER = "harness/trial/stages.py", "harness/trial/loader.py"
 BATCHES = "harness/data/pipeline/batches.py"
 TURN = "step = (turn * instances + np.arange(instances)) % count[some][..., None]"
+AVERAGE = "harness/training/average.py"
+A = "tests/harness/training/test_average.py::"
+SHOWN = A + "test_the_mean_stands_in_the_backbone_while_it_is_measured_and_then_the_parameters_again"
+MEAN = "tests/harness/trial/test_averaged.py::test_what_is_measured_and_kept_is_the_mean"
+STOPPED = "tests/harness/trial/test_averaged.py::test_a_stop_in_the_middle_changes_no_bit"
 ATTACHED = "harness/trial/kept/attached.py"
 
 PLANTED: list[tuple[str, str, str, str, str]] = [
@@ -63,6 +68,66 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "epoch % recipe.evaluate_every == 0",
         "epoch % 1 == 0",
     ),
+    ("kind 6", A + "test_two_parameters_by_hand", AVERAGE, " / (1 - self.decay**done)", ""),
+    ("kind 6", A + "test_two_parameters_by_hand", AVERAGE, "0.0 if done % self.steps else ", ""),
+    ("kind 6", A + "test_two_parameters_by_hand", AVERAGE, "done // self.steps - self.before)", "done // self.steps)"),
+    ("kind 6", A + "test_float16_is_averaged_in_float32", AVERAGE, "p, dtype=torch.float32, requires", "p, requires"),
+    (
+        "kind 6",
+        A + "test_the_mean_goes_on_bit_for_bit_after_every_step",
+        LOOP,
+        "self._own()\n        shapes",
+        "self._own()\n        own = {k: v for k, v in own.items() if 'average' not in k}\n        shapes",
+    ),
+    (
+        "kind 6",
+        A + "test_training_goes_on_from_what_it_trained_to_the_bit",
+        AVERAGE,
+        "self.mean[name].lerp_(p.detach().float(), weight)",
+        "p.data.lerp_(self.mean[name].lerp_(p.detach().float(), weight), 0.1)",
+    ),
+    ("kind 6", SHOWN, LOOP, "p.data = raw[name]", "pass"),
+    ("kind 6", SHOWN, LOOP, "            self.whole = False\n            for", "            for"),
+    ("kind 6", SHOWN, LOOP, "p.data = raw[name]\n            self.whole = True", "p.data = raw[name]"),
+    (
+        "kind 6",
+        MEAN,
+        STAGES,
+        "with training.measured():\n                evaluation",
+        "if True:\n                evaluation",
+    ),
+    (
+        "kind 6",
+        MEAN,
+        STAGES,
+        "with training.measured():\n                self.selected",
+        "if True:\n                self.selected",
+    ),
+    (
+        "kind 6",
+        STOPPED,
+        LOOP,
+        "            yield\n        finally:\n",
+        "            yield\n        except RecursionError:\n",
+    ),
+    ("kind 6", STOPPED, LOOP, 'f"average/{name}": value for', 'f"average/{name}": value.clone() for'),
+    ("kind 6", "tests/harness/study/test_language.py", "harness/training/recipe.py", "[0]) > self.epochs", "[0]) > 60"),
+    (
+        "kind 6",
+        "tests/harness/study/test_language.py",
+        "harness/training/recipe.py",
+        "and re.fullmatch(AVERAGE, value)",
+        "and re.match(AVERAGE[:20], value)",
+    ),
+    ("kind 6", "tests/harness/study/test_json_schema.py", "harness/training/recipe.py", 'f"^({AVERAGE})$"', '"."'),
+    (
+        "kind 6",
+        "tests/harness/cli/test_plan.py::test_the_estimate_by_hand",
+        "harness/execution/estimate.py",
+        "(4 + (row",
+        "(4 + 0 * (row",
+    ),
+    ("kind 6", MEAN, LOOP, "p.data = average.mean[name].to(p.dtype)", "pass"),
     ("kind 6", SEED, ATTACHED, 'torch.manual_seed(trial["seed"])', "torch.manual_seed(0)"),
     ("kind 6", SEED, STAGES, "persons, seed, vocabulary", "persons, 0, vocabulary"),
     ("kind 6", SEED, STAGES, "steps, extra, seed)", "steps, extra)"),

@@ -140,6 +140,8 @@ def test_the_estimate_by_hand(tmp_path, data, monkeypatch):
     two = estimate.estimate(some, data, workers=2)
     assert two.seconds == pytest.approx((estimate.SLACK * low, estimate.CROWDED * high + high / 2))
     assert one.memory == 7_000_000 and one.checkpoint == 16 * some[0]["trained"]
+    mean = rows(STUDY.replace("batch: 32", "batch: 32, average: 2 epochs"), tmp_path, data)
+    assert estimate.estimate(mean, data, workers=1).checkpoint == 20 * some[0]["trained"]
     assert one.images == 96 * 32 * 3 * sum(len(split.images) for split in splits.values())
     search = [{**row, "trial": {**row["trial"], "phase": "tuning"}} for row in some]
     less = len(splits["test"].images) * 0.01 + len(splits["test"].captions) * 0.02

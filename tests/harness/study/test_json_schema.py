@@ -58,6 +58,10 @@ def test_every_shipped_study_is_valid(faults, path):
         ("lr: 1e-3}", "epochs: 2.5}"),
         ("lr: 1e-3}", "losses: [sdmm]}"),
         ("lr: 1e-3}", "checkpointing: no}"),
+        *(
+            ("lr: 1e-3}", f"average: {value}}}")
+            for value in ("2", "1 epochs", "decay 1.0", "decay 0.90", "2 epochs ago")
+        ),
         ("budgets:", "budgetz:"),
         ("recipe.batch: [32]", "recipe.bach: [32]"),
         ("recipe.batch: [32]", "recipe.batch: 32"),
@@ -70,6 +74,12 @@ def test_every_shipped_study_is_valid(faults, path):
 def test_faults_are_marked(faults, old, new):
     assert GOOD.count(old) >= 1 and not faults(GOOD)
     assert faults(GOOD.replace(old, new, 1))
+
+
+@pytest.mark.parametrize("value", ["2 epochs", "12 epochs", "decay 0.99", "null"])
+def test_a_mean_is_no_fault(faults, value):
+    assert not faults(GOOD.replace("lr: 1e-3}", f"average: {value}}}", 1))
+    assert not faults(GOOD.replace("recipe.batch: [32]", f"recipe.average: [{value}]"))
 
 
 def test_names_and_options_are_those_of_the_registry(faults, capsys):

@@ -71,11 +71,13 @@ def prepare(batch: Batch, epoch: int) -> tuple[Tensor, Tensor]:
     return batch.images, batch.ids
 
 
-@pytest.mark.parametrize("clip", [None, 1.0])
+@pytest.mark.parametrize(
+    "settings", [{}, {"clip_gradient": 1.0}, {"average": "2 epochs"}, {"average": "decay 0.9"}], ids=str
+)
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("forward", [False, True])
-def test_a_loss_or_gradient_that_is_not_finite_is_named_with_step_and_batch(forward, value, clip):
-    run, seen = training(6, value, forward, clip_gradient=clip), []
+def test_a_loss_or_gradient_that_is_not_finite_is_named_with_step_and_batch(forward, value, settings):
+    run, seen = training(6, value, forward, **settings), []
     with pytest.raises(Diverged, match="from step 3 of epoch 2 on") as caught:
         for step in run.run(batches, prepare):
             seen.append(float(step.loss))

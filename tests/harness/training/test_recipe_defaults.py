@@ -22,7 +22,7 @@ RECIPE: list[tuple[str, dict]] = [
     (IRRA, {"augmentation": "irra", "mlm_share": 0.15, "interaction": 4, "sampler": "random", "instances": 4}),
     (IRRA, {"evaluate_every": 1}),
     (f"{UP_PERSON}, released code without --MLM", {"mask_captions": 0.0}),
-    ("none in UP-Person", {"lr_factors": {}, "clip_gradient": None}),
+    ("none in UP-Person", {"lr_factors": {}, "clip_gradient": None, "average": None}),
     ("ours", {"name": "default", "precision": "auto", "checkpointing": False, "compile": False, "micro_batch": None}),
 ]
 TBPS = "Cao et al. 2024 (TBPS-CLIP), released code, config.yaml"

@@ -117,7 +117,10 @@ EFFECTS = {
     "compile": compile_compiles_every_block,
     "micro_batch": micro_batch_is_the_most_in_a_pass,
 }
-ELSEWHERE = {"evaluate_every": "tests/harness/trial/test_clean_choice.py"}
+ELSEWHERE = {
+    "evaluate_every": "tests/harness/trial/test_clean_choice.py",
+    "average": "tests/harness/trial/test_averaged.py",
+}
 
 
 @pytest.mark.parametrize("field", EFFECTS)
