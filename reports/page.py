@@ -122,7 +122,8 @@ def summary(results: Results, metric: str = "R1") -> str:
     """What came out, for a terminal of 80 columns: completeness, and the best method at each budget."""
     trials = declared(results)
     found = home(cells(results, metric))
-    lines = [study_name(results), *textwrap.wrap(_counts(trials), 78, initial_indent="  ", subsequent_indent="  ")]
+    told = [_counts(trials), *([f"not complete: {results.partial.words}"] if results.partial else [])]
+    lines = [study_name(results), *(f"  {part}" for line in told for part in textwrap.wrap(line, 76))]
     for place in places(found):
         here = [c for c in found if c.dataset == place]
         lines += [
@@ -216,6 +217,7 @@ def _page(results: Results, figures: list, tables: list, skipped: list, refresh:
         name=study_name(results),
         question=results.study.get("question") or document.get("question") or "",
         counts=_counts(trials),
+        partial=results.partial and results.partial.words,
         gaps=[*releases.mixed(results), *releases.unranked(results), *gaps(found)],
         lost=[
             (

@@ -28,11 +28,39 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Partial:
+    """How far a study has come that is not complete.
+
+    Attributes:
+        trials: Committed ones, those of a search included.
+        of: Declared so far.
+        open: Whether more may be declared: a search or a pilot is not through.
+        phases: As `declared.phases` has them, those alone that have trials or may get some.
+    """
+
+    trials: int
+    of: int
+    open: bool
+    phases: dict[str, dict[str, int]]
+
+    @property
+    def words(self) -> str:
+        """As in '7 of 12 trials: search 4 of 4, pilot 3 of 8, further seeds not known yet'."""
+        whole = f"{self.trials} of {self.of} trials" + " so far" * self.open
+        told = [f"{name} {phase['done']} of {phase['declared']}" for name, phase in self.phases.items()]
+        told = [text.replace("further", "further seeds") for text in told]
+        if self.open and "further" in self.phases:
+            known = self.phases["further"]["declared"]
+            told[-1] = f"{told[-1]}, more not known yet" if known else "further seeds not known yet"
+        return f"{whole}: {', '.join(told)}" if len(told) > 1 else whole
+
+
+@dataclass(frozen=True)
 class Results:
     """A study's measurements. `missing` lists the declared trials that have none, each with the reason in `why`.
 
     A `dataset` is a label: of `trials` and `missing` that of the data set trained on, of `scores` and `queries` that of
-    the one measured on. `measured_on` says what each label stands for.
+    the one measured on. `measured_on` says what each label stands for. `partial` is None of a complete study.
     """
 
     study: dict
@@ -42,3 +70,4 @@ class Results:
     queries: pd.DataFrame
     missing: list[dict] = field(default_factory=list)
     measured_on: Mapping[str, MeasuredOn] = field(default_factory=dict)
+    partial: Partial | None = None

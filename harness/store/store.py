@@ -172,9 +172,8 @@ class Store:
             tables: Which tables to read; the others come back empty. With `queries`, scores follow from kept ranks.
             tuning: With the trials of a search, which are no results.
         """
-        declaration = self.declaration(study)
-        if not tuning:
-            declaration["trials"] = own.results(declaration["trials"])
+        whole = self.declaration(study)
+        declaration = whole if tuning else {**whole, "trials": own.results(whole["trials"])}
         declared = {trial["id"]: trial for trial in declaration["trials"]}
         found, missing, further = later.read(self.files, declared, tables)
         found["trials"] = own.named(found["trials"], declared)
@@ -182,8 +181,10 @@ class Store:
         absent = [
             {**declared[i], "dataset": of.homes[i], "why": own.why(declared[i], why)} for i, why in missing.items()
         ]
+        search = {trial["id"] for trial in whole["trials"] if trial["id"] not in declared}
+        partial = own.partial(whole, {*missing, *(search - self.done(search))})
         frames = {name: schema.frame(table) for name, table in rescored.tables(of.tables).items()}
-        return Results(study=declaration, missing=absent, measured_on=of.measured_on, **frames)
+        return Results(study=declaration, missing=absent, measured_on=of.measured_on, partial=partial, **frames)
 
     def measured(self, ids: Iterable[str], tables: Sequence[str] = ("trials", "scores")) -> dict[str, pd.DataFrame]:
         """Tables of those of `ids` that are committed and undamaged, whatever study they belong to; `dataset` of scores
@@ -250,11 +251,19 @@ class Store:
         return merge.take(self.files, other.files, ids, queries, packed, with_models)
 
     def take_study(self, other: Store, study: str) -> str:
-        """Copy a declaration of another store: "added", or "same" or "conflict" when it is here already; ours stays."""
-        theirs = other.declaration(study)
-        if study in self.studies():
-            return "same" if self.declaration(study) == theirs else "conflict"
-        return "added" if self.files.create(f"studies/{study}.json", seal(theirs)) else self.take_study(other, study)
+        """Copy a declaration: "added" if it is not here or goes on from ours; else "same" or "conflict": ours stays."""
+        theirs, path = other.declaration(study), f"studies/{study}.json"
+        if study not in self.studies():
+            return "added" if self.files.create(path, seal(theirs)) else self.take_study(other, study)
+        if (verdict := self.compare(other, study)) == "added":
+            self.files.replace(path, seal(theirs))
+        return verdict
+
+    def compare(self, other: Store, study: str) -> str:
+        """What `take_study` says of a study that both have."""
+        ours, theirs = self.declaration(study), other.declaration(study)
+        ids = {trial["id"] for trial in (*ours["trials"], *theirs["trials"])}
+        return own.compared(ours, theirs, self.done(ids) | other.done(ids))
 
     def take_runs(self, other: Store, study: str) -> int:
         """Copy the run records of another store that are not here yet, under new numbers; how many were added."""
@@ -276,6 +285,10 @@ class Store:
     def published(self) -> list[str]:
         """Names of the studies that were published here, sorted."""
         return sorted(name.removesuffix(".json") for name in self.files.names("published") if name.endswith(".json"))
+
+    def publication(self, study: str) -> dict | None:
+        """What `state_published` kept of a study; None where it was not published here."""
+        return unseal(f"published/{study}.json", self.files) if study in self.published() else None
 
     def size(self) -> int:
         """Bytes of everything here."""

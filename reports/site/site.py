@@ -47,7 +47,9 @@ def write(
     named = domains(studies)
     rows = ordered([row for name, results in studies.items() for row in entries(name, results, named)])
     about = methods.pages(closed, rows)
-    given = {"official": official, "methods": about, "count": style.count, "palette": palette, "bounds": bounds(rows)}
+    partial = {name: results.partial.words for name, results in studies.items() if results.partial}
+    given = {"official": official, "methods": about, "count": style.count, "palette": palette, "bounds": bounds(rows),
+             "partial": partial}  # fmt: skip
     paths = [
         _write(out / "index.html", "index", root="", places=_places(studies, rows, named, others),
                elsewhere=_further(studies, named, others), studies=_studies(studies), formula=FORMULA, most=MOST,

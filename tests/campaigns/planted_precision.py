@@ -18,6 +18,15 @@ ONE = F + "test_a_pilot_with_one_score_asks_for_no_more"
 COUNTS = F + "test_rank_1_on_the_test_split_of_what_is_trained_on_counts_as_reports_take_it"
 TIME = R + "test_the_time_of_further_seeds_is_that_of_as_many_more_trials"
 PUBLISHED = R + "test_nothing_is_published_before_every_cell_has_what_its_pilot_asks_for"
+PART = "tests/harness/study/precision/test_partial.py::test_"
+ON, OPEN, SHOWN = (
+    PART + "a_study_goes_on_elsewhere_from_what_was_published_of_it",
+    PART + "pilots_that_are_through_and_have_not_asked_yet_are_not_complete",
+    PART + "nothing_shows_a_study_that_is_not_complete_as_complete",
+)
+ONE_PHASE, LINES = PART + "listed_seeds_have_one_phase", PART + "faults_of_publishing_in_part_are_one_line"
+RUNS_AGAIN = PART + "a_lost_trial_runs_again_and_is_not_published"
+PUBLISH, OWN, STORE = "harness/cli/commands/publish.py", "harness/store/declared.py", "harness/store/store.py"
 READ = F + "test_faults_have_their_line"
 RULE, FURTHER, RUNNING = (
     "harness/study/precision/rule.py",
@@ -64,6 +73,27 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("seeds", READ, "harness/study/faults.py", "if asked.most < asked.first:", "if False:"),
     ("seeds", READ, "harness/study/faults.py", 'if "seed" in rule.when:', "if False:"),
     ("seeds", READ, "harness/study/faults.py", "set(study.possible) &", "set(study.certain) &"),
+    # Published as far as it has come
+    ("partial", ON, OWN, "_extent(ours) < _extent(theirs)", "_extent(ours) > _extent(theirs)"),
+    ("partial", ON, OWN, "return -waiting, len(stages) - waiting", "return 0, len(stages)"),
+    ("partial", ON, STORE, "            self.files.replace(path, seal(theirs))\n", "            pass\n"),
+    ("partial", ON, PUBLISH, 'there = target.read(study, ("trials",), tuning=True)', 'there = here.read(study, ("trials",), tuning=True)'),
+    ("partial", ON, PUBLISH, "sorted(set(trials[\"commit\"])),", "sorted(set(trials[\"commit\"])), \"partial\": 1,"),
+    ("partial", ON, PUBLISH, "; or as far as it has come: --partial", ""),
+    ("partial", OPEN, OWN, 'if done == of and not main["open"]:', "if done == of:"),
+    ("partial", OPEN, OWN, 'trial["seed"] >= seeds["first"]', 'trial["seed"] > seeds["first"]'),
+    ("partial", OPEN, "harness/store/record.py", 'if self.open and "further" in self.phases:', "if False:"),
+    ("partial", SHOWN, STORE, "{*missing, *(search - self.done(search))}", "{*missing, *search}"),
+    ("partial", SHOWN, "harness/cli/commands/list.py", "declared.partial(known, ids - results.done(ids))", "None"),
+    ("partial", SHOWN, "reports/page.html.j2", "This study is not complete: {{ partial }}.", ""),
+    ("partial", SHOWN, "reports/site/index.html.j2", "{{ name }} is not complete: {{ words }}.", ""),
+    ("partial", SHOWN, "reports/site/site.py", "for name, results in studies.items() if results.partial}", "for name, results in studies.items() if results.missing}"),
+    ("partial", ONE_PHASE, OWN, 'found.pop("main")', 'found.pop("search")'),
+    ("partial", LINES, PUBLISH, 'if said["queries"] != queries:', "if False:"),
+    ("partial", LINES, PUBLISH, "    if broken:", "    if False:"),
+    ("partial", LINES, OWN, 'if ours["study"] != theirs["study"]:', "if False:"),
+    ("partial", LINES, OWN, "known = {trial[\"id\"] for trial in ahead", "known = {trial[\"id\"] for trial in behind"),
+    ("partial", RUNS_AGAIN, PUBLISH, 'trials = trials[trials["status"] != "lost"]', "pass"),
     # What reports make of it
     ("stein", HAND, STEIN, "own.std(ddof=1) / np.sqrt(len(values)))", "values.std(ddof=1) / np.sqrt(len(values)))"),
     ("stein", COVERS, STEIN, "own.std(ddof=1) / np.sqrt(len(values)))", "values.std(ddof=1) / np.sqrt(len(values)))"),

@@ -31,14 +31,17 @@ def command(kind, store, as_json) -> None:
     elif kind == "studies":
         rows = [{"name": name, "summary": _question(path), "path": path} for name, path in asking.study_files().items()]
     elif kind == "results":
+        from harness.store import declared
         from harness.store.store import Store
 
         results = Store(store)
         rows = []
         for name in results.studies():
             known = results.declaration(name)
-            done = len(results.done(trial["id"] for trial in known["trials"]))
-            rows.append({"name": name, "summary": f"{done} of {len(known['trials'])} trials; {known['question']}"})
+            ids = {trial["id"] for trial in known["trials"]}
+            partial = declared.partial(known, ids - results.done(ids))
+            told = f"not complete, {partial.words}" if partial else f"{len(ids)} of {len(ids)} trials"
+            rows.append({"name": name, "summary": f"{told}; {known['question']}"})
     else:
         from harness.store.schema import COLUMNS
 

@@ -68,8 +68,10 @@ def command(sources, store, as_json) -> None:
     one here with equal scores and   stays; timings may differ, as they do from
       per-query records                machine to machine
     one here with other scores       is a conflict: shown, the one here stays
-    a study that is not here         is copied; an equal one stays; another one
-                                       under the same name is a conflict
+    a study that is not here         is copied; an equal one stays; of one that
+                                       goes on, the one further on is kept;
+                                       another one under the same name is a
+                                       conflict
     a record of a run                is added under a new number, once
 
     Nothing here is overwritten or removed.

@@ -47,3 +47,5 @@ def command(study, parameters, memory, seconds, metric, dataset, store, as_json)
     if results.missing:
         of = len(results.study["trials"])
         click.echo(f"\n{len(results.missing)} of {of} trials are missing; the advice may change")
+    elif results.partial:
+        click.echo(f"\nthe study is not complete ({results.partial.words}); the advice may change")

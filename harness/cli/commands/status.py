@@ -11,6 +11,7 @@ from harness.cli import shared
 from harness.cli.commands.follow import follow
 from harness.errors import UserError
 from harness.execution.progress import clock
+from harness.store import declared
 
 PLACE = ("id", "label", "budget", "dataset", "seed")
 DEFINITION = "overhead = (wall - inside trials / workers) / wall; wall is the whole command, start to last line"
@@ -63,7 +64,7 @@ def _state(results, name: str) -> dict:
         "study": name,
         "question": read.study["question"],
         "declared": len(read.study["trials"]),
-        **_phases(read),
+        **declared.phases(read.study, {trial["id"] for trial in read.missing}),
         "statuses": dict(Counter(read.trials["status"])),
         "not_ok": failed[[*PLACE, "status", "reason"]].to_dict("records"),
         "missing": [{key: trial[key] for key in (*PLACE, "why")} for trial in read.missing],
@@ -79,29 +80,6 @@ def _models(results, read) -> dict:
     rows = read.trials[(read.trials["status"] == "ok") & (read.trials["trained"] > 0) & read.trials["phase"].isna()]
     sizes = results.models(rows["id"])
     return {"kept": len(sizes), "bytes": sum(sizes.values()), "none": len(rows) - len(sizes)}
-
-
-def _phases(read) -> dict[str, dict]:
-    """The phases of a study: search and main; where the number of seeds is found, main again as pilot and further."""
-    search = [trial for trial in read.study["trials"] if trial.get("phase") == "tuning"]
-    main = [trial for trial in read.study["trials"] if trial.get("phase") != "tuning"]
-    found = {"search": _phase(read, search), "main": _phase(read, main)}
-    seeds = (read.study.get("study") or {}).get("seeds")
-    if isinstance(seeds, dict):
-        found["pilot"] = _phase(read, [trial for trial in main if trial["seed"] < seeds["first"]])
-        found["further"] = _phase(read, [trial for trial in main if trial["seed"] >= seeds["first"]])
-    return found
-
-
-def _phase(read, own) -> dict:
-    """How many trials of a phase are declared, committed, waiting for the search, and of cells that may grow."""
-    missing = {trial["id"] for trial in read.missing}
-    return {
-        "declared": len(own),
-        "done": sum(trial["id"] not in missing for trial in own),
-        "waiting": sum(trial.get("phase") == "waiting" for trial in own),
-        "open": sum(trial.get("phase") in ("waiting", "pilot") for trial in own),
-    }
 
 
 def _tell(state: dict) -> None:
