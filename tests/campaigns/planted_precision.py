@@ -78,7 +78,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("partial", ON, OWN, "return -waiting, len(stages) - waiting", "return 0, len(stages)"),
     ("partial", ON, STORE, "            self.files.replace(path, seal(theirs))\n", "            pass\n"),
     ("partial", ON, PUBLISH, 'there = target.read(study, ("trials",), tuning=True)', 'there = here.read(study, ("trials",), tuning=True)'),
-    ("partial", ON, PUBLISH, "sorted(set(trials[\"commit\"])),", "sorted(set(trials[\"commit\"])), \"partial\": 1,"),
+    ("partial", ON, PUBLISH, '{"partial": asdict(there.partial)} if there.partial else {}', "{}"),
     ("partial", ON, PUBLISH, "; or as far as it has come: --partial", ""),
     ("partial", OPEN, OWN, 'if done == of and not main["open"]:', "if done == of:"),
     ("partial", OPEN, OWN, 'trial["seed"] >= seeds["first"]', 'trial["seed"] > seeds["first"]'),
