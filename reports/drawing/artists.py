@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, Locator, LogLocator, NullFormatter
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from reports.cells import Cell
@@ -244,11 +244,17 @@ def parameter_axis(axes: Axes, title: bool = True) -> None:
     low, high = axes.get_xlim()
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(LogLocator(numticks=12))
+    axes.xaxis.set_major_locator(ticks(low, high))
     axes.xaxis.set_major_formatter(style.COUNTS)
     axes.xaxis.set_minor_formatter(NullFormatter())
     if title:
         axes.set_xlabel("Trained parameters")
+
+
+def ticks(low: float, high: float) -> Locator:
+    """Of a logarithmic axis: decades, or where there is none between the limits, 2 and 5 times the one below."""
+    below = 10.0 ** (math.ceil(math.log10(low) - 1e-9) - 1)
+    return LogLocator(numticks=12) if 10 * below <= high else FixedLocator([2 * below, 5 * below])
 
 
 def label(

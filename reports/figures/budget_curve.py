@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from reports.cells import Cell, cells, gaps, home, leading, places
 from reports.drawing import artists, palette, style
@@ -189,8 +189,9 @@ def _axes(figure: Sheet, grid: list[list[Axes]], metrics: Sequence[str], base: i
             if narrow or k == 0:
                 axes.set_ylabel(f"{palette.name(metric)} (%)")
             if base and metric == metrics[0] and (not narrow or k == 0):
+                share, _ = _shares(base)
                 top = axes.secondary_xaxis("top", functions=_shares(base))
-                top.xaxis.set_major_locator(LogLocator(numticks=12))
+                top.xaxis.set_major_locator(artists.ticks(*(share(x) for x in axes.get_xlim())))
                 top.xaxis.set_major_formatter(style.PERCENTS)
                 top.xaxis.set_minor_formatter(NullFormatter())
                 top.set_xlabel("Trained / backbone parameters (%)")

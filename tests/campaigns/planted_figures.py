@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MARKS = "tests/reports/test_recomputed_figures.py::test_every_mark_is_what_the_slow_script_computes"
 BESIDE = "tests/reports/test_recomputed_figures.py::test_numbers_beside_a_figure_are_those_of_its_marks"
+TICKS = "tests/reports/test_budget_curve.py::test_both_axes_have_ticks_where_few_sizes_are_drawn"
 
 F, D, S = "reports/figures", "reports/drawing", "reports/statistics"
 
@@ -128,5 +129,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     *(("drawn mark", f"{MARKS}[{figure}]", file, old, new) for figure, file, old, new in ROWS),
     ("number beside", f"{BESIDE}[cost_curve]", f"{D}/artists.py", '"mean": c.mean,', '"mean": c.values[0] if c.values else None,'),
     ("number beside", f"{BESIDE}[saturation]", f"{D}/artists.py", '"trained_parameters": c.trained,', '"trained_parameters": c.target,'),
+    ("ticks", TICKS, f"{D}/artists.py", "if 10 * below <= high else FixedLocator([2 * below, 5 * below])", ""),
+    ("ticks", TICKS, f"{F}/budget_curve.py", "artists.ticks(*(share(x) for x in axes.get_xlim()))", "artists.ticks(1, 10)"),
     ("number beside", f"{BESIDE}[hyper_lines]", f"{D}/artists.py", '"high": c.interval.high if', '"high": c.interval.mean if'),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ MISSING, LOST = (
 )
 ONE = F + "test_a_pilot_with_one_score_asks_for_no_more"
 COUNTS = F + "test_rank_1_on_the_test_split_of_what_is_trained_on_counts_as_reports_take_it"
+CERTAIN = R + "test_trials_that_are_infeasible_are_not_certain_to_run"
 TIME = R + "test_the_time_of_further_seeds_is_that_of_as_many_more_trials"
 PUBLISHED = R + "test_nothing_is_published_before_every_cell_has_what_its_pilot_asks_for"
 PART = "tests/harness/study/precision/test_partial.py::test_"
@@ -66,6 +67,8 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("seeds", LOST, FURTHER, "if found.decided else 0", "if True else 0"),
     ("seeds", ANYWHERE, FURTHER, "range(study.precision.first, (found", "range(study.precision.first + 1, (found"),
     ("seeds", TOLD, RUNNING, "or not laid.pending", "or not laid.waiting"),
+    ("seeds", CERTAIN, "harness/cli/commands/plan.py", "sum(not _is_infeasible(row) for row in made.trials)", "len(made.trials)"),
+    ("seeds", CERTAIN, "harness/cli/commands/plan.py", 'bool(row["reason"]) and row["state"] != "waiting"', 'row["state"] == "infeasible"'),
     ("seeds", PUBLISHED, "harness/cli/commands/publish.py", '.get("phase") == "pilot"', '.get("phase") == "x"'),
     ("seeds", TIME, "harness/api/planning.py", "each.seeds or most)", "each.seeds or first)"),
     ("seeds", TIME, "harness/api/planning.py", "range(n[end] - first)", "range(n[end])"),
@@ -88,7 +91,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("partial", SHOWN, "reports/page.html.j2", "This study is not complete: {{ partial }}.", ""),
     ("partial", SHOWN, "reports/site/index.html.j2", "{{ name }} is not complete: {{ words }}.", ""),
     ("partial", SHOWN, "reports/site/site.py", "for name, results in studies.items() if results.partial}", "for name, results in studies.items() if results.missing}"),
-    ("partial", ONE_PHASE, OWN, 'found.pop("main")', 'found.pop("search")'),
+    ("partial", ONE_PHASE, OWN, 'if p["declared"] or (', "if True or ("),
     ("partial", LINES, PUBLISH, 'if said["queries"] != queries:', "if False:"),
     ("partial", LINES, PUBLISH, "    if broken:", "    if False:"),
     ("partial", LINES, OWN, 'if ours["study"] != theirs["study"]:', "if False:"),

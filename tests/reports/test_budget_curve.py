@@ -120,3 +120,16 @@ def test_the_curve_of_map_shows_map(results):
     drawn = {round(float(y), 6) for line in figure.axes[0].lines for y in line.get_ydata()}
     wanted = [c.mean for c in home(cells(results, "mAP")) if c.dataset == "synth_cuhk" and c.budget and c.values]
     assert wanted and all(round(mean, 6) in drawn for mean in wanted)
+
+
+@pytest.mark.parametrize("budgets", [("3%",), ("3%", "4%"), ("1%",)])
+def test_both_axes_have_ticks_where_few_sizes_are_drawn(making, budgets):
+    made = making(seeds=2, methods=("lora",), budgets=budgets, places=("synth_cuhk",), holes=False, cross=False)
+    figure = budget_curve.draw(made)
+    with style.use("cvpr"):
+        figure.canvas.draw()
+    for axes in (figure.axes[0], figure.axes[0].child_axes[0]):
+        low, high = axes.get_xlim()
+        inside = [tick for tick in axes.xaxis.get_majorticklocs() if low <= tick <= high]
+        assert len(inside) == 1 if budgets == ("1%",) else 1 <= len(inside) <= 2
+        assert all(axes.xaxis.get_major_formatter()(tick) for tick in inside)

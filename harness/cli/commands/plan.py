@@ -75,7 +75,7 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, as_jso
         if row["solved"] and row["solved"]["mode"] != "params":
             click.echo("error: achieved against target; flops are per pair in training, memory is bytes of a batch")
             break
-    for line in dict.fromkeys(_infeasible(row) for row in rows if row["state"] != "waiting" and row["reason"]):
+    for line in dict.fromkeys(_infeasible(row) for row in rows if _is_infeasible(row)):
         click.echo(line)
     for index in made.idle:
         click.echo(f"rule {index + 1} matches no trial: {asked.rules[index].when}")
@@ -107,6 +107,11 @@ def _uneven(row: dict) -> str:
     return f"uneven: {row['label']} at {row['budget']}: {'; '.join(said)}" if said else ""
 
 
+def _is_infeasible(row: dict) -> bool:
+    """Whether a trial has no numbers, run or not; the reason of one that waits is that it does."""
+    return bool(row["reason"]) and row["state"] != "waiting"
+
+
 def _infeasible(row: dict) -> str:
     """Why a row will have no numbers, with the share that the nearest setting has."""
     where = f"{row['label']} at {row['budget']}" if row["budget"] else row["label"]
@@ -123,8 +128,9 @@ def _say_seeds(made) -> None:
         low, high = further.trials
         many = f"about {low} more are likely" if low == high else f"between {low} and {high} more follow"
         how = f"by the spread so far of {further.known}" if further.known else "by the spread, not known yet,"
+        certain = sum(not _is_infeasible(row) for row in made.trials)
         click.echo(
-            f"seeds: {len(made.trials)} trials are certain; {many}, {how} of {further.cells} cells whose pilot of "
+            f"seeds: {certain} trials are certain; {many}, {how} of {further.cells} cells whose pilot of "
             f"{first} is not through"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from statistics import stdev
 from types import SimpleNamespace
 
@@ -14,10 +15,11 @@ from harness.cli.commands.publish import publishable
 from harness.errors import UserError
 from harness.store.store import Store
 from harness.study.reading import load
+from harness.trial import resolve
 from harness.trial import run as running
 from reports.tables import precision
 from tests.harness.study.precision.conftest import NOISE, noisy
-from tests.harness.study.test_tuning import MERITS, RAN, fake_run
+from tests.harness.study.test_tuning import MERITS, RAN, fake_resolve, fake_run
 
 
 def test_run_plan_and_status_tell_the_phases(call, tmp_path):
@@ -74,6 +76,19 @@ def test_plan_counts_by_what_is_known_of_a_pilot(call, tmp_path):
     likely = math.ceil((3.182446305284263 * stdev(NOISE[:4])) ** 2) - 5
     out = call("plan", "s.yaml", "--no-probe")[1]
     assert f"11 trials are certain; about {likely} more are likely, by the spread so far of 2 of 2 cells" in out
+
+
+def test_trials_that_are_infeasible_are_not_certain_to_run(call, monkeypatch):
+    def resolved(item, data):
+        bad = {"status": "infeasible", "reason": "too small"} if item.method == "lora" else {}
+        return replace(fake_resolve(item, data), **bad)
+
+    monkeypatch.setattr(resolve, "resolve", resolved)
+    out = call("plan", "s.yaml", "--no-probe")[1]
+    assert "seeds: 6 trials are certain;" in out and "11 trials: 6 to run, 5 infeasible" in out
+    assert call("run", "s.yaml", "--executor", "serial", "--set", "seeds=[0, 1, 2, 3]")[0] == 0
+    out = call("plan", "s.yaml", "--no-probe")[1]
+    assert "seeds: 6 trials are certain;" in out and "infeasible: lora at 1%: too small" in out
 
 
 def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_trials(call, tmp_path, monkeypatch):
