@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,13 @@ from harness.measured_on import MeasuredOn, told
 
 if TYPE_CHECKING:
     from harness.execution.estimate import Estimate
+    from harness.store.store import Store
     from harness.study.choice import Choice
     from harness.study.precision.rule import Asked
     from harness.study.study import Study
     from harness.study.tuning import Laid
+
+Cost = Callable[[list[dict[str, Any]]], "Estimate | None"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Plan:
         asked: What pilots ask for, where the number of seeds is found; `trials` has their further seeds once they are
             through.
         further: What is not known yet of that; None where nothing is open.
+        told_by: Where the times are from, by label, when they were not probed; what is not told has None.
+        doctor: Why the file of the doctor is not used, if so.
     """
 
     study: Study
@@ -68,6 +73,8 @@ class Plan:
     estimate: Estimate | None
     asked: list[Asked]
     further: Further | None
+    told_by: dict[str, str | None] = field(default_factory=dict)
+    doctor: str | None = None
 
 
 def plan(
@@ -80,6 +87,7 @@ def plan(
     workers: int | None = None,
     probe: bool = True,
     many: bool = False,
+    doctor: str | Path | None = None,
 ) -> Plan:
     """The trials of a study with their solved budgets, which are done, and what the others will cost.
 
@@ -94,9 +102,11 @@ def plan(
         workers: Trials side by side, for the estimate; default one per core or GPU.
         probe: Measure a few steps to tell time, memory and disk.
         many: Allow more than 10,000 trials.
+        doctor: Without `probe`: a file of `upbench doctor --out` on this machine, by which times are told where neither
+            a kept probe nor a trial of the store tells them; default `doctor.json` here, if there is one.
 
     Raises:
-        UserError: no such study, or faults of the file, all in one message.
+        UserError: no such study, no such file of the doctor, or faults of the study, all in one message.
         DataError: data that cannot be used.
     """
     from harness.store.store import Store
@@ -110,12 +120,10 @@ def plan(
     done = results.done(trial["id"] for trial in laid.trials)
     done -= set(results.with_status(done, ("lost",)))  # these run again
     lacking = asking.lacking(laid.trials)
-    costs = None
     todo = [trial for trial in laid.trials if trial["id"] not in done]
-    if probe:
-        from harness.execution import estimate
-
-        costs = estimate.estimate(todo, data, workers)
+    through = [trial for trial in laid.trials if trial["id"] in done]
+    cost, told_by, unused = _cost(todo, through, data, workers, probe, results, doctor)
+    costs = cost(todo) if cost else None
     trained_on = [MeasuredOn.of(trial["trial"]["dataset"], "train") for trial in laid.trials]
     names = told(trained_on)
     rows = [
@@ -129,13 +137,38 @@ def plan(
         for trial, on in zip(laid.trials, trained_on, strict=True)
     ]
     models = sum(model.size(t) for t in laid.trials if t["id"] not in done and model.wanted(t))
-    further = _further(asked, laid, todo, data, workers, probe)
+    further = _further(asked, laid, todo, cost)
     return Plan(
-        asked, rows, laid.choices, laid.repeats, models, lacking, list(grid.idle(asked)), costs, laid.asked, further
-    )
+        asked, rows, laid.choices, laid.repeats, models, lacking, list(grid.idle(asked)), costs, laid.asked, further,
+        told_by, unused,
+    )  # fmt: skip
 
 
-def _further(asked: Study, laid: Laid, todo: list[dict], data: str, workers: int | None, probe: bool) -> Further | None:
+def _cost(
+    todo: list[dict], done: list[dict], data: str, workers: int | None, probe: bool, results: Store, doctor: Any
+) -> tuple[Cost | None, dict[str, str | None], str | None]:
+    """What tells the cost of trials, by what of each label unless it is a probe, and why the doctor does not."""
+    if not probe and doctor is None and not Path("doctor.json").is_file():
+        return None, {}, None
+    from harness import provenance
+    from harness.execution import estimate, known
+
+    if probe:
+        return lambda rows: estimate.estimate(rows, data, workers), {}, None
+    own = known.Doctor(known.FILE if doctor is None else doctor)
+    found = known.probes(todo, done, data, results, own)
+    rows = estimate.largest(todo)
+    told_by: dict[str, str | None] = {row["trial"]["label"]: found[key][1] for key, row in rows.items() if key in found}
+    told_by |= {row["trial"]["label"]: None for key, row in rows.items() if key not in found}
+    here = sorted({provenance.hardware(row["trial"]["device"]) for row in rows.values()} - {own.hardware})
+    unused = f"{own.path} is of {own.hardware}, and this machine's device is {here[0]}" if here else None
+    if None in told_by.values():
+        return None, told_by, unused
+    given = {key: each for key, (each, _) in found.items()}
+    return lambda more: estimate.estimate(more, data, workers, given), told_by, unused
+
+
+def _further(asked: Study, laid: Laid, todo: list[dict], cost: Cost | None) -> Further | None:
     """What the pilots that are not through may ask for: at least the first seeds, at most the most."""
     pilots = [each for each in laid.asked if not each.decided]
     if asked.precision is None or not pilots:
@@ -143,16 +176,10 @@ def _further(asked: Study, laid: Laid, todo: list[dict], data: str, workers: int
     first, most = asked.precision.first, asked.precision.most
     counts = [(each.seeds or first, each.seeds or most) for each in pilots]
     seconds = None
-    if probe:
-        from harness.execution import estimate
-
+    if cost:
         one = {trial["id"]: trial for trial in laid.trials}
         low, high = (
-            estimate.estimate(
-                todo + [one[p.ids[0]] for p, n in zip(pilots, counts, strict=True) for _ in range(n[end] - first)],
-                data,
-                workers,
-            )
+            cost(todo + [one[p.ids[0]] for p, n in zip(pilots, counts, strict=True) for _ in range(n[end] - first)])
             for end in (0, 1)
         )
         seconds = (low.seconds[0], high.seconds[1]) if low and high else None

@@ -58,42 +58,54 @@ class Estimate:
     scaled: tuple[str, ...]
 
 
-def estimate(rows: Sequence[Mapping[str, Any]], data: str | Path, workers: int | None = None) -> Estimate | None:
+def estimate(
+    rows: Sequence[Mapping[str, Any]],
+    data: str | Path,
+    workers: int | None = None,
+    probes: Mapping[str, Probe] | None = None,
+) -> Estimate | None:
     """Cost of resolved trials that are still to run; None when there are none.
 
     Args:
         rows: As `Resolved.as_dict()` gives them, those of a search and those that wait for one too.
         data: Folder of data sets; probes are kept below it.
         workers: Trials side by side; default one per core or GPU.
+        probes: Of each key of `largest`; measured when None.
     """
     rows = [row for row in rows if row["status"] in ("ready", "waiting")]
     if not rows:
         return None
-    largest: dict[str, Mapping] = {}
-    for row in rows:
-        key = _method(row)
-        if key not in largest or row["trained"] > largest[key]["trained"]:
-            largest[key] = row
-    probes = {key: probe(row, data) for key, row in largest.items()}
-    low, high = zip(*(_seconds(row, probes[_method(row)], data) for row in rows), strict=True)
+    told = largest(rows)
+    probes = {key: probe(row, data) for key, row in told.items()} if probes is None else probes
+    low, high = zip(*(_seconds(row, probes[method(row)], data) for row in rows), strict=True)
     gpu = any(row["trial"]["device"] == "cuda" for row in rows)
     side = workers or ((torch.cuda.device_count() if gpu else parallel.processors()) or 1)
     side = min(side, len(rows))
     crowded = CROWDED if side > 1 else 1.0
     # At the end some workers have nothing left to do while the last trial runs.
     ragged = max(high) * (1 - 1 / side)
-    memories = [found.memory for found in probes.values() if found.memory is not None]
+    memories = [probes[key].memory for key in told if probes[key].memory is not None]
     return Estimate(
         trials=len(rows),
         workers=side,
         seconds=(SLACK * sum(low) / side, crowded * sum(high) / side + ragged),
         longest=max(high),
-        memory=max(memories, default=None),
+        memory=max((found for found in memories if found is not None), default=None),
         disk=sum(_bytes(row, data) for row in rows),
         checkpoint=max(_checkpoint(row) for row in rows),
         images=_images(rows, data),
-        scaled=tuple(dict.fromkeys(row["trial"]["label"] for key, row in largest.items() if probes[key].scaled)),
+        scaled=tuple(dict.fromkeys(row["trial"]["label"] for key, row in told.items() if probes[key].scaled)),
     )
+
+
+def largest(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Of the trials that are to run, by `method` the one that trains most, by which the others are told."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for row in rows:
+        key = method(row)
+        if row["status"] in ("ready", "waiting") and (key not in found or row["trained"] > found[key]["trained"]):
+            found[key] = row
+    return found
 
 
 def _checkpoint(row: Mapping[str, Any]) -> int:
@@ -106,17 +118,25 @@ def _seconds(row: Mapping[str, Any], found: Probe, data: str | Path) -> tuple[fl
     trial, recipe = row["trial"], row["trial"]["recipe"]
     splits = data_splits.splits(trial["dataset"], data)
     steps = recipe["epochs"] * math.ceil(len(splits["train"].captions) / recipe["batch"])
-    chooses = trial["selection"] != "last"
-    looks = [splits["val"]] * (1 + math.ceil(recipe["epochs"] / recipe["evaluate_every"]) if chooses else 0)
-    if trial.get("phase") != "tuning":
-        looks += [data_splits.splits(of, data)["test"] for of in of_trial(trial).values()]
-    encoded = sum(len(s.images) * found.image + len(s.captions) * found.caption for s in looks)
+    images, captions = encoded(trial, data)
+    looking = images * found.image + captions * found.caption
     shortest, usual, longest = found.step
-    fixed = found.begin + encoded
+    fixed = found.begin + looking
     return fixed + steps * (shortest + usual) / 2, fixed + steps * (usual + longest) / 2
 
 
-def _method(row: Mapping[str, Any]) -> str:
+def encoded(trial: Mapping[str, Any], data: str | Path) -> tuple[int, int]:
+    """Images and captions that a trial encodes, at all its looks at val and at its one look at test."""
+    recipe = trial["recipe"]
+    chooses = trial["selection"] != "last"
+    val = [data_splits.splits(trial["dataset"], data)["val"]]
+    looks = val * (1 + math.ceil(recipe["epochs"] / recipe["evaluate_every"]) if chooses else 0)
+    if trial.get("phase") != "tuning":
+        looks += [data_splits.splits(of, data)["test"] for of in of_trial(trial).values()]
+    return sum(len(split.images) for split in looks), sum(len(split.captions) for split in looks)
+
+
+def method(row: Mapping[str, Any]) -> str:
     """What trials share whose cost is much the same: everything but size, rates, data and seed."""
     trial = row["trial"]
     decides = ("batch", "losses", "precision", "augmentation", "checkpointing", "average")

@@ -61,6 +61,30 @@ class Probe:
 
 def probe(row: Mapping[str, Any], data: str | Path) -> Probe:
     """Measure a trial's method, or read what was measured before under the same conditions."""
+    path = _place(row, data)
+    if (found := _read(path)) is not None:
+        return found
+    found = _measure(row, data)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.stem}.{os.getpid()}")
+    beside.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    os.replace(beside, path)
+    return found
+
+
+def kept(row: Mapping[str, Any], data: str | Path) -> Probe | None:
+    """What `probe` measured before under the same conditions."""
+    return _read(_place(row, data))
+
+
+def _read(path: Path) -> Probe | None:
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return Probe(**{**found, "step": tuple(found["step"])})
+
+
+def _place(row: Mapping[str, Any], data: str | Path) -> Path:
     trial = row["trial"]
     skipped = ("epochs", "lr", "warmup_epochs", "warmup_factor", "weight_decay", "schedule", "schedule_per", "name")
     about = {
@@ -73,16 +97,7 @@ def probe(row: Mapping[str, Any], data: str | Path) -> Probe:
         "code": (row["hashes"] or {}).get("code"),
     }
     name = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:20]
-    path = Path(data) / ".cache" / "probes" / f"{name}.json"
-    if path.is_file():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return Probe(**{**kept, "step": tuple(kept["step"])})
-    found = _measure(row, data)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{name}.{os.getpid()}")
-    beside.write_text(json.dumps(asdict(found)), encoding="utf-8")
-    os.replace(beside, path)
-    return found
+    return Path(data) / ".cache" / "probes" / f"{name}.json"
 
 
 def _measure(row: Mapping[str, Any], data: str | Path) -> Probe:

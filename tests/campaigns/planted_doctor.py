@@ -6,6 +6,12 @@ T = "tests/harness/benchmark/test_doctor.py::"
 ON = T + "test_nothing_is_bad_on_a_cpu"
 SPEED = "harness/benchmark/doctor/speed.py"
 LINE = "harness/benchmark/doctor/_line.py"
+K = "tests/harness/execution/test_known.py::test_"
+STEP, ORDER = (
+    K + "the_doctor_tells_a_step_of_the_nearest_batch_by_pairs",
+    K + "a_probe_comes_before_a_trial_and_a_trial_before_the_doctor",
+)
+TOLD, KNOWN = K + "a_plan_says_where_its_times_are_from", "harness/execution/known.py"
 
 PLANTED: list[tuple[str, str, str, str, str]] = [
     ("doctor", f"{ON}[methods]", "methods/lora.py", "return self.frozen(x) + self.low(x)", "low = self.low(x)\n        return self.frozen(x) + 1.01 * low - 0.01 * low.detach()"),
@@ -30,4 +36,19 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("doctor", f"{T}test_a_share_above_one_is_a_wrong_clock[2.0-1.2-bad]", SPEED, "row.share <= 1", "row.share <= 2"),
     ("doctor", f"{T}test_a_time_of_zero_is_bad", SPEED, "OK if 0 < seconds < math.inf else BAD", "OK"),
     ("doctor", f"{T}test_compiled_losses_that_differ_are_bad[2.02-bad]", "harness/benchmark/doctor/compiled.py", "compiled=True", "compiled=False"),
+    # What plans take from it
+    ("known", f"{ON}[speed]", SPEED, '"seconds": row.seconds}', '"seconds": 0 * row.seconds}'),
+    ("known", STEP, KNOWN, "provenance.hardware(trial[\"device\"]) != self.hardware", "not self.hardware"),
+    ("known", STEP, KNOWN, '"image": list(pixels(source)["size"])}', '"image": [96, 32]}'),
+    ("known", STEP, KNOWN, 'near["seconds"] * recipe["batch"] / near["batch"]', 'near["seconds"]'),
+    ("known", STEP, KNOWN, "near = min(steps", "near = max(steps"),
+    ("known", STEP, KNOWN, 'recipe["checkpointing"] or ', ""),
+    ("known", STEP, KNOWN, ' or recipe["precision"] != "auto"', ""),
+    ("known", ORDER, KNOWN, "elif key in measured:", "elif key in measured and doctor.probe(row) is None:"),
+    ("known", ORDER, KNOWN, "(kept := pilot.kept(row, data)) is not None", "(kept := pilot.kept(row, data)) is not None and key not in measured"),
+    ("known", ORDER, KNOWN, 'if each["hardware"] !=', 'if "x" =='),
+    ("known", ORDER, KNOWN, 'each["seconds_total"] - train - looking', 'each["seconds_total"] - train'),
+    ("known", TOLD, "harness/api/planning.py", "if None in told_by.values():", "if not found:"),
+    ("known", TOLD, "harness/api/planning.py", "- {own.hardware})", "- {own.hardware, None})[:0]"),
+    ("known", TOLD, "harness/cli/commands/plan.py", "    _say_sources(made)\n", ""),
 ]  # fmt: skip

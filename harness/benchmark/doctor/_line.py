@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -35,12 +35,14 @@ class Line:
         measured: In words, with units.
         expected: The limit; for what is not applicable the reason.
         verdict: `ok`, `bad` or `not applicable`.
+        figures: The same as numbers, for what reads the file; None where nothing does.
     """
 
     what: str
     measured: str
     expected: str
     verdict: str
+    figures: Mapping[str, object] | None = None
 
 
 def within(what: str, limit: float, **errors: float) -> Line:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -25,8 +26,11 @@ def check(setting: Setting) -> Iterator[Line]:
     device = setting.device
     source = ratios.source("tiny" if setting.small else "ViT-B-16")
     batches = (8,) if setting.small else BATCHES[device.type]
+    about = {"backbone": source.name, "image": list(pixels(source)["size"])}
     for row in scaling.steps(source, METHODS, batches, Recipe(), device, 1 if setting.small else 3):
-        yield step(row)
+        line = step(row)
+        own = {"method": row.method, "batch": row.batch, "seconds": row.seconds}
+        yield replace(line, figures={**about, **own} if line.verdict == OK else None)
     backbone, count = random(shape(source), seed=0).to(device), 16 if setting.small else 256
     drawn = torch.Generator().manual_seed(0)
     images = torch.randn(count, 3, *pixels(source)["size"], generator=drawn).to(device)
@@ -36,7 +40,9 @@ def check(setting: Setting) -> Iterator[Line]:
         ("captions", partial(encode.encode_texts, backbone, ids, 64)),
     ):
         way()
-        yield timed(f"zero_shot, {count} {what} encoded in float32", count, ratios.clock(way, device))
+        line = timed(f"zero_shot, {count} {what} encoded in float32", count, seconds := ratios.clock(way, device))
+        own = {"encoded": what, "seconds": seconds / count}
+        yield replace(line, figures={**about, **own} if line.verdict == OK else None)
     sizes = tuple(size // 10 if setting.small else size for size in ratios.CUHK)
     queries, gallery = (torch.randn(n, 512, generator=drawn).to(device) for n in sizes[:2])
     persons = [torch.arange(n) % sizes[2] for n in sizes[:2]]

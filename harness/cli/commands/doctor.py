@@ -24,7 +24,7 @@ def command(device, small, only, out, as_json) -> None:
     """
     import torch
 
-    from harness import registry
+    from harness import provenance, registry
     from harness.benchmark.doctor import _line
     from harness.errors import RunFailed, UserError
 
@@ -37,7 +37,13 @@ def command(device, small, only, out, as_json) -> None:
     setting = _line.Setting(on, small)
     lines = [{"check": name, **vars(line)} for name in names for line in _line.examine(name, setting)]
     place = torch.cuda.get_device_name() if on.type == "cuda" else "CPU"
-    result = {"device": place, "torch": torch.__version__, "small": small, "lines": lines}
+    result = {
+        "device": place,
+        "hardware": provenance.hardware(on.type),
+        "torch": torch.__version__,
+        "small": small,
+        "lines": lines,
+    }
     if out:
         out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     if as_json:

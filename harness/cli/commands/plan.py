@@ -21,8 +21,9 @@ from harness.study.precision import rule
 @shared.many_option
 @click.option("--workers", type=click.IntRange(min=1), help="trials side by side; default one per core or GPU")
 @click.option("--no-probe", is_flag=True, help="do not measure a few steps to tell time, memory and disk")
+@click.option("--doctor", metavar="FILE", help="with --no-probe: what upbench doctor --out wrote; default doctor.json")
 @shared.json_option
-def command(study, store, data, settings, seeds, many, workers, no_probe, as_json) -> None:
+def command(study, store, data, settings, seeds, many, workers, no_probe, doctor, as_json) -> None:
     """Show the trials of STUDY with their solved budgets, which are done, and what the others will cost.
 
     Trains nothing but a few steps of each method, once on a machine.
@@ -36,13 +37,14 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, as_jso
         workers=workers,
         probe=not no_probe,
         many=many,
+        doctor=doctor,
     )
     asked, rows, repeats, costs = made.study, made.trials, made.repeats, made.estimate
     if as_json:
         known = {"study": asked.name, "question": asked.question, "repeats": repeats, "lacking": made.lacking}
         known["models"] = made.models
         known["searches"] = [_search(choice) for choice in made.searches]
-        known["estimate"] = costs and vars(costs)
+        known["estimate"], known["told_by"], known["doctor"] = costs and vars(costs), made.told_by, made.doctor
         known["pilots"], known["further"] = [vars(each) for each in made.asked], made.further and vars(made.further)
         shared.say_json({**known, "trials": rows})
         return
@@ -84,6 +86,7 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, as_jso
     click.echo(line + (f"; {repeats} repeats of a trial dropped" if repeats else ""))
     if costs:
         _say_costs(costs, made.further)
+    _say_sources(made)
     if made.models:
         click.echo(f"models: {_size(made.models)} of trained parameters are kept (keep: {asked.keep})")
     for fault in made.lacking:
@@ -151,6 +154,20 @@ def _say_costs(costs, further) -> None:
     )
     if costs.scaled:
         click.echo(f"measured with a few pairs and scaled to the batch: {', '.join(costs.scaled)}")
+
+
+def _say_sources(made) -> None:
+    """By what the times are told that were not probed."""
+    by: dict[str | None, list[str]] = {}
+    for label, source in made.told_by.items():
+        by.setdefault(source, []).append(label)
+    for source, labels in by.items():
+        if source:
+            click.echo(f"time by {source}: {', '.join(labels)}")
+        else:
+            click.echo(f"time: not known of {', '.join(labels)}: no probe, no trial here, no step of the doctor")
+    if made.doctor:
+        click.echo(f"not used: {made.doctor}")
 
 
 def _span(low: float, high: float) -> str:

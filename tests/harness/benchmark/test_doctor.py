@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from harness import registry
+from harness import provenance, registry
 from harness.benchmark import scaling
 from harness.benchmark.doctor import _line, _training, compiled, speed
 from harness.cli.main import call
@@ -21,6 +21,11 @@ def test_nothing_is_bad_on_a_cpu(name):
     lines = list(_line.examine(name, SETTING))
     assert lines and not [line for line in lines if line.verdict == _line.BAD]
     assert name == "compiled" or any(line.verdict == _line.OK for line in lines)
+    if name == "speed":  # as `upbench plan` reads it
+        figures = [line.figures for line in lines if line.figures]
+        assert {each["method"] for each in figures if "method" in each} == set(speed.METHODS)
+        assert {each["encoded"] for each in figures if "encoded" in each} == {"images", "captions"}
+        assert all((each["backbone"], each["image"]) == ("tiny", [96, 32]) and each["seconds"] > 0 for each in figures)
 
 
 def test_an_error_within_a_check_is_a_bad_line_and_those_before_it_stay(monkeypatch):
@@ -55,7 +60,8 @@ def test_the_exit_code_and_the_file_tell(monkeypatch, tmp_path, capsys, verdict,
     monkeypatch.setattr(_line, "examine", lambda name, setting: iter([one]))
     out = tmp_path / "doctor.json"
     assert call(["doctor", "--device", "cpu", "--only", "ranks", "--out", str(out)]) == code
-    assert json.loads(out.read_text())["lines"] == [{"check": "ranks", **vars(one)}]
+    told = json.loads(out.read_text())
+    assert told["lines"] == [{"check": "ranks", **vars(one)}] and told["hardware"] == provenance.hardware("cpu")
     assert verdict in capsys.readouterr().out
 
 
