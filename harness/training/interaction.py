@@ -139,17 +139,17 @@ def read(heads: Mapping[str, nn.Module], words: Tensor, places: Tensor, labels: 
         heads: With `interaction` and `mlm_head`.
         words: Text tokens [B, L, d].
         places: Image tokens [B, N, d].
-        labels: int64 [B, at least L], 0 where nothing was masked; on the CPU, so that nothing waits for them.
+        labels: int64 [masked, 3]: caption of the batch, place in it, and word of every masked word.
 
     Returns:
-        `mlm_scores` float32 [masked, vocabulary] and `mlm_labels` int64 [masked].
+        `mlm_scores` float32 [masked, vocabulary] and `mlm_labels` int64 [masked], 0 (not counted) where the word's
+        place is none of the L.
     """
     assert labels is not None  # where words are masked there are labels
-    labels = labels[:, : words.shape[1]].flatten()
-    rows = labels.nonzero()[:, 0]
-    device = words.device
-    mixed = heads["interaction"](words, places).flatten(0, 1)[rows.to(device, non_blocking=True)]
-    return {"mlm_scores": heads["mlm_head"](mixed).float(), "mlm_labels": labels[rows].to(device, non_blocking=True)}
+    caption, place, word = labels.unbind(1)
+    length = words.shape[1]
+    mixed = heads["interaction"](words, places).flatten(0, 1)[caption * length + place.clamp(max=length - 1)]
+    return {"mlm_scores": heads["mlm_head"](mixed).float(), "mlm_labels": torch.where(place < length, word, 0)}
 
 
 @dataclass

@@ -91,7 +91,7 @@ class Training:
         self.done, self.rate, self.whole = 0, 0.0, True
         self._sum = torch.zeros((), device=self.device)
         self._broken = torch.full((), steps, device=self.device)
-        self._seen = torch.full((), steps, pin_memory=self.device.type == "cuda")
+        self._seen = torch.full((), steps, pin_memory=self.device.type != "cpu")
 
     @property
     def adam(self) -> torch.optim.Optimizer:
@@ -157,7 +157,7 @@ class Training:
                 last = index == self.steps - 1
                 if (first := self._first_broken(last)) < self.steps:
                     fault = Diverged(f"loss or gradient is not finite from step {first + 1} of epoch {epoch + 1} on")
-                    fault.samples = tuple(next(iter(batches(epoch, first))).index.tolist())
+                    fault.samples = tuple(next(iter(batches(epoch, first))).rows.tolist())
                     raise fault
                 now = time.perf_counter()
                 yield Step(epoch, self.done - 1, last, loss, self.rate, waited, now - begin)
@@ -199,7 +199,7 @@ class Training:
 
     def _first_broken(self, wait: bool) -> int:
         """The first broken step of the epoch, as far as it is known; `steps` if none."""
-        if wait or self.device.type != "cuda":
+        if wait or self.device.type == "cpu":
             return int(self._broken)
         # Arrives some steps later; until then the old value is read.
         self._seen.copy_(self._broken, non_blocking=True)

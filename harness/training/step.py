@@ -69,7 +69,7 @@ class Stepper:
             ids: int64 [B, L], or text features float [B, embed].
             person: int64 [B].
             masked: For the loss `mlm`, int64 [B, context]: captions with masked words.
-            labels: int64 [B, context] on the CPU: the words that were masked, 0 elsewhere.
+            labels: int64 [masked, 3]: caption of the batch, place in it, and word of every masked word.
         """
         inputs = (images, ids) if masked is None else (images, ids, masked)
         if not self.recipe.compile:

@@ -24,6 +24,7 @@ from harness.training.recipe import Recipe
 from harness.trial import identity, splits
 
 Seen = dict[tuple[str, str], torch.Tensor]  # (tower, key of the inputs) -> features of one state of a backbone
+CHUNK = 4096  # captions whose masks are drawn at a time to count words
 SHARE = 0.5  # of a GPU's free memory that the packed images of a training split may take; else they stay on the host
 
 
@@ -50,6 +51,9 @@ class Loader:
         self.cached = 0  # encodings of a whole split that came from the cache
         self._fixed: dict[str, torch.Tensor] = {}  # features of towers that give every epoch the same
         self._owner: torch.Tensor | None = None  # image of each caption
+        self._ids: torch.Tensor | None = None  # of every caption of the training split, on the device
+        self._lengths = np.empty(0, dtype=np.int64)  # of the same, on the host
+        self._words: tuple[int, np.ndarray] = -1, self._lengths  # epoch, masked words of every caption in it
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         index = torch.zeros(len(images), dtype=torch.int64)
@@ -58,14 +62,15 @@ class Loader:
     def prepare(self, batch: batches.Batch, epoch: int) -> tuple[torch.Tensor, ...]:
         """Augmented images and trimmed, masked ids; the images live until the next call, whose memory they share.
 
-        For the loss `mlm` also the captions with masked words, int64 [B, context], and on the CPU their labels. Where
-        `share` found a tower that gives every epoch the same, its features [B, embed] stand in the place of its input.
+        For the loss `mlm` also the captions with masked words, int64 [B, context], and the words, int64 [masked, 3]:
+        caption of the batch, place, word. Where `share` found a tower that gives every epoch the same, its features
+        [B, embed] stand in the place of its input. The host waits for nothing on the device, but once an epoch with
+        `mlm`.
         """
-        index = batch.index.to(self.device)
         image, text = self._fixed.get("image"), self._fixed.get("text")
-        images = self._augmented(batch, epoch) if image is None or self._owner is None else image[self._owner[index]]
-        ids, *masked = (text[index],) if text is not None else self._masked(batch, epoch)
-        return images, *(part.to(self.device, non_blocking=True) for part in (ids, *masked[:1])), *masked[1:]
+        fixed = None if image is None or self._owner is None else image[self._owner[batch.index]]
+        images = self._augmented(batch, epoch) if fixed is None else fixed
+        return images, *((text[batch.index],) if text is not None else self._masked(batch, epoch))
 
     def _augmented(self, batch: batches.Batch, epoch: int) -> torch.Tensor:
         count, shape = len(batch.index), batch.store.shape[1:]
@@ -73,7 +78,7 @@ class Loader:
             self._batch = torch.empty(count, *shape, device=self.device)
         near = batch.store.device.type == self.device.type
         return augment.prepare(
-            batch.store if near else batch.images.to(self.device, non_blocking=True),
+            batch.store if near else self._sent(batch),
             self.recipe.augmentation,
             self.sizes["mean"],
             self.sizes["std"],
@@ -84,15 +89,34 @@ class Loader:
             rows=batch.picture if near else None,
         )
 
+    def _sent(self, batch: batches.Batch) -> torch.Tensor:
+        """Its images, uint8 [B, 3, H, W], from the host by way of pinned memory, so that the copy is not waited for."""
+        room = torch.empty(len(batch.picture), *batch.store.shape[1:], dtype=torch.uint8, pin_memory=True)
+        return torch.index_select(batch.store, 0, batch.picture, out=room).to(self.device, non_blocking=True)
+
     def _masked(self, batch: batches.Batch, epoch: int) -> tuple[torch.Tensor, ...]:
-        """Ids for every loss; for `mlm` also masked ids of the whole context and their labels, 0 where nothing is."""
-        recipe, words = self.recipe, self.words
-        given = (self.seed, epoch, batch.index, words.mask, words.vocabulary, (words.start, words.end))
+        """Ids for every loss; for `mlm` also masked ids of the whole context and the words that were masked."""
+        recipe = self.recipe
+        ids = tokens.trim(batch.ids, longest=int(self._lengths[batch.rows].max()))
         if "mlm" not in recipe.losses:
-            ids = tokens.trim(batch.ids)
-            return (tokens.mask(ids, recipe.mask_captions, *given) if recipe.mask_captions else ids,)
-        masked, labels = tokens.mask_labelled(batch.ids, recipe.mask_captions or recipe.mlm_share, *given)
-        return masked if recipe.mask_captions else tokens.trim(batch.ids), masked, labels
+            return (self._drawn(ids, epoch, batch.index)[0] if recipe.mask_captions else ids,)
+        masked, labels = self._drawn(batch.ids, epoch, batch.index)
+        words = tokens.listed(labels, int(self._counts(epoch)[batch.rows].sum()))
+        return masked if recipe.mask_captions else ids, masked, words
+
+    def _drawn(self, ids: torch.Tensor, epoch: int, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        recipe, words = self.recipe, self.words
+        given = (self.seed, epoch, index, words.mask, words.vocabulary, (words.start, words.end))
+        return tokens.mask_labelled(ids, recipe.mask_captions or recipe.mlm_share, *given)
+
+    def _counts(self, epoch: int) -> np.ndarray:
+        """Words that an epoch masks in every caption, int64 [C]: all counted before its first batch."""
+        if self._words[0] != epoch:
+            assert self._ids is not None  # `batches` gave the batch
+            every = torch.arange(len(self._ids), device=self.device).split(CHUNK)
+            found = [self._drawn(self._ids[index], epoch, index)[1].count_nonzero(dim=1) for index in every]
+            self._words = epoch, torch.cat(found).cpu().numpy()
+        return self._words[1]
 
     def batches(self, part: splits.Part) -> tuple[Callable[..., Iterator[batches.Batch]], int]:
         """A function of an epoch and of the first batch wanted, and the batches in an epoch."""
@@ -101,11 +125,13 @@ class Loader:
         sampling: dict[str, Any] = {"sampler": recipe.sampler, "instances": recipe.instances}
         steps = len(batches.plan(part.split.caption_person, *settings, 0, **sampling))
         images = batches.shared(part.images)
-        if self.device.type == "cuda" and images.nbytes <= SHARE * torch.cuda.mem_get_info(self.device)[0]:
+        if self.device.type != "cpu" and images.nbytes <= SHARE * torch.cuda.mem_get_info(self.device)[0]:
             images = images.to(self.device)
+        ids = self._ids = torch.as_tensor(part.ids, device=self.device)
+        self._lengths, self._words = part.ids.argmax(axis=1) + 1, (-1, self._lengths)
 
         def of(epoch: int, start: int = 0) -> Iterator[batches.Batch]:
-            return batches.batches(part.split, images, part.ids, *settings, epoch, start=start, **sampling)
+            return batches.batches(part.split, images, ids, *settings, epoch, start=start, **sampling)
 
         return of, steps
 

@@ -233,7 +233,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "            epoch,\n            batch.index,",
         "            0,\n            batch.index,",
     ),
-    ("same numbers", PURE, LOADER, "given = (self.seed, epoch, batch.index", "given = (self.seed, 0, batch.index"),
+    ("same numbers", PURE, LOADER, "given = (self.seed, epoch, index", "given = (self.seed, 0, index"),
     (
         "same numbers",
         PURE,

@@ -41,7 +41,7 @@ def batch(device: torch.device, rows: Tensor) -> tuple[Tensor, Tensor]:
 def batches(epoch: int, start: int = 0) -> Iterator[Batch]:
     """Batches of an epoch from `start` on."""
     for rows in torch.arange(STEPS * BATCH).roll(epoch).split(BATCH)[start:]:
-        yield Batch(rows, rows, rows, rows // 2, rows)
+        yield Batch(rows, rows, rows, rows // 2, rows, rows.numpy())
 
 
 def run(one: Training, steps: int | None = None) -> list[float]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,8 +52,8 @@ def prepare(
         index: int64 [B], the samples' numbers in the training set.
         pad: Padding in pixels instead of the preset's.
         out: float32 [B, 3, H, W] to write to; in large batches a new buffer costs more than the arithmetic.
-        rows: int64 [B] on the CPU: the batch's images among `images`, which then may be a whole data set; on a CPU
-            they are read where they lie.
+        rows: int64 [B] beside the images: the batch's among them, which then may be a whole data set; on a CPU they are
+            read where they lie.
 
     Returns:
         float32 [B, 3, H, W]: every image depends on itself and (seed, epoch, its index) only.
@@ -71,7 +72,7 @@ def prepare(
     u = random.uniform(random.IMAGE, seed, epoch, index.to(images.device), 7 + 4 * ATTEMPTS)
     flip, down, right, factors, erase = u[:, 0], u[:, 1], u[:, 2], u[:, 3:6], u[:, 6:]
     box = rectangles(erase, height, width) if plan.erase else None
-    affine = _affine(mean, std, plan)
+    affine = _affine(tuple(mean), tuple(std), plan, images.device)
     out = torch.empty(count, 3, height, width, device=images.device) if out is None else out
     moves = Moves(
         flip < 0.5 if plan.flip else None,
@@ -79,7 +80,7 @@ def prepare(
         box,
     )
     if images.device.type != "cpu":
-        whole = images if rows is None else images[rows.to(images.device)]
+        whole = images if rows is None else images[rows]
         whole = _jitter(whole, 1 + plan.jitter * (2 * factors - 1)) if plan.jitter else whole
         return _together(whole, moves, pad, affine, out)
     for part in (slice(i, i + CHUNK) for i in range(0, count, CHUNK)):
@@ -134,7 +135,7 @@ def _one_by_one(planes: Sequence[Tensor], moves: Moves, pad: int, affine: tuple[
 def _together(planes: Tensor, moves: Moves, pad: int, affine: tuple[Tensor, ...], out: Tensor) -> Tensor:
     """All images in a few operations, for devices where every operation is dear to start."""
     _, _, height, width = planes.shape
-    scale, shift, value = (each.to(out.device).view(3, 1, 1) for each in affine)
+    scale, shift, value = (each.view(3, 1, 1) for each in affine)
     if moves.crop is not None:
         planes = _crop(planes, pad, *moves.crop)
     if moves.flip is not None:
@@ -146,11 +147,15 @@ def _together(planes: Tensor, moves: Moves, pad: int, affine: tuple[Tensor, ...]
     return out
 
 
-def _affine(mean: Sequence[float], std: Sequence[float], plan: Preset) -> tuple[Tensor, ...]:
-    """Scale and shift that normalise a pixel in 0..255, and the value of erased pixels; float32 [3] each."""
+@functools.lru_cache(maxsize=64)
+def _affine(mean: tuple[float, ...], std: tuple[float, ...], plan: Preset, device: torch.device) -> tuple[Tensor, ...]:
+    """Scale and shift that normalise a pixel in 0..255, and the value of erased pixels; float32 [3] each.
+
+    Copied to a device once.
+    """
     wide = [torch.tensor(list(values), dtype=torch.float64) for values in (mean, std)]
     erased = wide[0] if plan.erase == "mean" else torch.zeros(3, dtype=torch.float64)
-    return tuple(each.float() for each in (1 / (255 * wide[1]), -wide[0] / wide[1], erased))
+    return tuple(each.float().to(device) for each in (1 / (255 * wide[1]), -wide[0] / wide[1], erased))
 
 
 def _crop(planes: Tensor, pad: int, top: Tensor, left: Tensor) -> Tensor:

@@ -29,11 +29,7 @@ class Batch:
     ids: Tensor  # int64 [B, L]
     person: Tensor  # int64 [B], identities 0..n-1
     index: Tensor  # int64 [B], the captions' numbers in the split
-
-    @property
-    def images(self) -> Tensor:
-        """Its images, uint8 [B, 3, H, W], where the store is: a copy, which nobody needs who can read them there."""
-        return self.store[self.picture.to(self.store.device)]
+    rows: np.ndarray  # the same on the host, for whom asking the device would be a wait
 
 
 def _shuffle(stream: int, seed: int, epoch: int, index: np.ndarray) -> np.ndarray:
@@ -138,15 +134,20 @@ def batches(
     Args:
         split: The training split.
         images: uint8 [I, 3, H, W]: a pack, or a tensor on any device.
-        ids: int64 [C, L], token ids of every caption; they, identities and indices stay on the CPU.
+        ids: int64 [C, L], token ids of every caption, on any device: identities and indices of a whole epoch are put
+            beside them before its first batch, and places of images beside the images.
         batch: As in `plan`, like all others.
         start: Batches already seen.
     """
-    person = split.caption_person
     ids, store = torch.as_tensor(ids), images if isinstance(images, Tensor) else shared(images)
-    for rows in plan(person, batch, seed, epoch, sampler, instances, drop_last)[start:]:
-        picture, index = torch.from_numpy(split.caption_image[rows]), torch.from_numpy(rows)
-        yield Batch(store, picture, ids[index], torch.from_numpy(person[rows]), index)
+    parts = plan(split.caption_person, batch, seed, epoch, sampler, instances, drop_last)[start:]
+    every = np.concatenate([np.empty(0, dtype=np.int64), *parts])
+    sizes = [len(rows) for rows in parts]
+    pictures = torch.from_numpy(split.caption_image[every]).to(store.device).split(sizes)
+    persons = torch.from_numpy(split.caption_person[every]).to(ids.device).split(sizes)
+    indices = torch.from_numpy(every).to(ids.device).split(sizes)
+    for rows, picture, person, index in zip(parts, pictures, persons, indices, strict=True):
+        yield Batch(store, picture, ids[index], person, index, rows)
 
 
 def shared(images: np.ndarray) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection
 
 import torch
@@ -20,13 +21,14 @@ def lengths(ids: Tensor) -> Tensor:
     return ids.argmax(dim=1) + 1
 
 
-def trim(ids: Tensor, multiple: int = 1) -> Tensor:
+def trim(ids: Tensor, multiple: int = 1, longest: int | None = None) -> Tensor:
     """Cut int64 [B, L] to the longest caption of the batch: [B, l], a view.
 
     Exact under a causal mask with the feature read at the end token. `multiple` rounds l up (not above L), where
-    repeated shapes are worth more than short ones. Call it before the ids go to a GPU: it waits for their values.
+    repeated shapes are worth more than short ones. Without the length of the longest it waits for the ids' values.
     """
-    longest = int(lengths(ids).max()) if len(ids) else 0
+    if longest is None:
+        longest = int(lengths(ids).max()) if len(ids) else 0
     return ids[:, : min(-(-longest // multiple) * multiple, ids.shape[1])]
 
 
@@ -73,7 +75,7 @@ def mask_labelled(
         ids and labels, both int64 [B, L]; labels are 0 where nothing is to be predicted.
     """
     place = torch.arange(ids.shape[1], device=ids.device)
-    closed = torch.tensor(sorted({*specials, mask_id}), device=ids.device)
+    closed, allowed = _sorted(vocabulary, frozenset({*specials, mask_id}), ids.device)
     words = (place > 0) & (place < lengths(ids).unsqueeze(1) - 1) & ~torch.isin(ids, closed)
     u = draws.uniform(draws.TEXT, seed, epoch, index.to(ids.device), 3 * ids.shape[1])
     # Three draws for each position in turn, so that they do not depend on how far the batch was trimmed.
@@ -81,8 +83,22 @@ def mask_labelled(
     choose = choose.masked_fill(~words, 2.0)
     fewest = (choose == choose.amin(dim=1, keepdim=True)) & (probability > 0)
     chosen = words & ((choose < probability) | (fewest & (choose >= probability).all(dim=1, keepdim=True)))
-    allowed = torch.arange(1, vocabulary, device=ids.device)
-    allowed = allowed[~torch.isin(allowed, closed)]
     random = allowed[draws.below(which, len(allowed))]
     new = torch.where(how < MASKED, mask_id, torch.where(how < MASKED + RANDOM, random, ids))
     return torch.where(chosen, new, ids), torch.where(chosen, ids, 0)
+
+
+def listed(labels: Tensor, count: int) -> Tensor:
+    """The `count` words that labels int64 [B, L] have, int64 [count, 3]: caption, place, word.
+
+    Who knows their number need not wait for the labels' values.
+    """
+    places = torch.nonzero_static(labels, size=count)
+    return torch.cat([places, labels[places.unbind(1)][:, None]], dim=1)
+
+
+@functools.lru_cache(maxsize=8)
+def _sorted(vocabulary: int, closed: frozenset[int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids that are never chosen or drawn, and those that may be drawn; copied to a device once."""
+    allowed = [word for word in range(1, vocabulary) if word not in closed]
+    return torch.tensor(sorted(closed), device=device), torch.tensor(allowed, device=device)

@@ -11,6 +11,7 @@ from torch import nn
 
 from harness import registry
 from harness.adaptation.method import make, trainable
+from harness.data.pipeline.tokens import listed
 from harness.training import heads, interaction, objective, optimizer
 from harness.training.interaction import Interaction, Words
 from harness.training.losses import mlm
@@ -137,8 +138,8 @@ def test_words_that_prompts_push_out_are_not_read(small_backbone, small_inputs):
     assert words.shape[1] == 24 - 5
     labels = torch.zeros_like(ids)
     labels[0, 20], labels[1, 2] = 5, 6
-    given = interaction.read(built(), words, places, labels)
-    assert given["mlm_labels"].tolist() == [6]
+    given = interaction.read(built(), words, places, listed(labels, 2))
+    assert given["mlm_labels"].tolist() == [0, 6]
 
 
 def test_only_masked_words_are_scored_and_the_loss_is_that_of_all(small_backbone, small_inputs):
@@ -147,7 +148,7 @@ def test_only_masked_words_are_scored_and_the_loss_is_that_of_all(small_backbone
     _, _, places, words = interaction.encode(small_backbone, images, ids)
     labels = torch.zeros_like(ids)
     labels[0, 3], labels[0, 7], labels[2, 1] = 11, 12, 13
-    given = interaction.read(made, words, places, labels)
+    given = interaction.read(made, words, places, listed(labels, 3))
     assert given["mlm_scores"].shape == (3, VOCABULARY) and given["mlm_labels"].tolist() == [11, 12, 13]
     every = made["mlm_head"](made["interaction"](words, places))
     slow = F.cross_entropy(every.flatten(0, 1), labels.flatten(), ignore_index=0)
@@ -166,11 +167,12 @@ def test_the_step_adds_the_loss_and_every_part_learns(small_backbone, small_inpu
     labels[1, 2], masked[1, 2] = ids[1, 2], 77
     person = torch.arange(3)
     fed = masked if share else ids
-    loss = Stepper(small_backbone, recipe, made)(images, fed, person, masked, labels)
+    loss = Stepper(small_backbone, recipe, made)(images, fed, person, masked, listed(labels, 2))
     with torch.no_grad():
         image, text = small_backbone.image(images), small_backbone.text(fed)
         _, _, places, words = interaction.encode(small_backbone, images, masked)
-        parts = objective.compute(("sdm", "mlm"), image, text, person, **interaction.read(made, words, places, labels))
+        given = interaction.read(made, words, places, listed(labels, 2))
+        parts = objective.compute(("sdm", "mlm"), image, text, person, **given)
     assert loss.item() == pytest.approx(float(sum(parts.values())), abs=1e-4)
     for name, p in trainable(nn.ModuleDict({"backbone": small_backbone, **made})).items():
         if name.endswith(("attn.k.bias", "cross_attn.k.bias")):  # the softmax ignores a bias on all keys
@@ -186,7 +188,7 @@ def test_recomputed_blocks_give_the_same_loss(small_backbone, small_inputs):
         backbone, made = copy.deepcopy(small_backbone).requires_grad_(True), built()
         backbone.checkpointing(on)
         loss = Stepper(backbone, Recipe(losses=("mlm",), precision="float32"), made)(
-            images, ids, torch.arange(3), ids, labels
+            images, ids, torch.arange(3), ids, listed(labels, int(labels.count_nonzero()))
         )
         values.append((loss.item(), backbone.image.conv.weight.grad.norm().item()))
     assert values[0] == pytest.approx(values[1], rel=1e-5)

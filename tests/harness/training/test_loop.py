@@ -64,11 +64,11 @@ def batches(epoch: int, start: int = 0) -> Iterator[Batch]:
     ids = torch.randint(1, 77, (SAMPLES, 24), generator=generator)
     ids[:, 0], ids[:, -1] = 78, 79
     for rows in torch.arange(SAMPLES).roll(epoch).split(BATCH)[start:]:
-        yield Batch(images, rows, ids[rows], rows, rows)
+        yield Batch(images, rows, ids[rows], rows, rows, rows.numpy())
 
 
 def prepare(batch: Batch, epoch: int) -> tuple[Tensor, Tensor]:
-    return batch.images, batch.ids
+    return batch.store[batch.picture], batch.ids
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from torch import nn
 from harness import registry
 from harness.adaptation.method import trainable
 from harness.adaptation.probe import SMALL, Case, attached, disturb, inputs
+from harness.data.pipeline.tokens import listed
 from harness.errors import UserError
 from harness.model.clip import Block
 from harness.training import heads, objective, step
@@ -63,7 +64,7 @@ def test_parts_have_the_gradients_of_the_whole_for_every_loss(losses, masked_eve
     if "mlm" in losses:
         masked, labels = ids.clone(), torch.zeros_like(ids)
         masked[:, 2], labels[:, 2] = 77, ids[:, 2]
-        given = (images, masked if masked_everywhere else ids, PERSON, masked, labels)
+        given = (images, masked if masked_everywhere else ids, PERSON, masked, listed(labels, len(ids)))
     common = {"losses": losses, "mask_captions": 0.15 * masked_everywhere}
     whole = gradients(backbone, Recipe(**common), given, modules)
     assert_same(gradients(backbone, Recipe(**common, micro_batch=3), given, modules), whole, 2e-4)

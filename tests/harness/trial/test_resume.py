@@ -117,11 +117,11 @@ def batches(epoch: int, start: int = 0) -> Iterator[Batch]:
     ids[:, 0], ids[:, -1] = 78, 79
     rows = [order(SAMPLES, 0, epoch)[i : i + BATCH] for i in range(0, SAMPLES, BATCH)]
     for index in map(torch.from_numpy, rows[start:]):
-        yield Batch(images, index, ids[index], index, index)
+        yield Batch(images, index, ids[index], index, index, index.numpy())
 
 
 def prepare(batch: Batch, epoch: int) -> tuple[torch.Tensor, ...]:
-    return batch.images, batch.ids
+    return batch.store[batch.picture], batch.ids
 
 
 def after(run: Training, steps: int | None = None) -> tuple[list[float], dict[str, torch.Tensor]]:

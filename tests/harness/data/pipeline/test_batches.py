@@ -115,9 +115,10 @@ def test_batches_hold_what_belongs_together(sampler, device):
     whole = list(batches.batches(data, store, ids, 12, 1, 2, sampler, instances=3))
     assert len(whole) == len(batches.plan(data.caption_person, 12, 1, 2, sampler, 3))
     for b in whole:
-        assert b.images.dtype == torch.uint8 and b.images.shape[1:] == (3, 4, 2)
-        assert torch.equal(b.ids[:, 0], b.index)
-        assert b.images[:, 0, 0, 0].tolist() == data.caption_image[b.index].tolist()
+        shown = b.store[b.picture]
+        assert shown.dtype == torch.uint8 and shown.shape[1:] == (3, 4, 2)
+        assert torch.equal(b.ids[:, 0], b.index) and b.rows.tolist() == b.index.tolist()
+        assert shown[:, 0, 0, 0].tolist() == data.caption_image[b.index].tolist()
         assert b.person.tolist() == data.caption_person[b.index].tolist()
     for start in (1, len(whole) - 1, len(whole)):
         rest = list(batches.batches(data, store, ids, 12, 1, 2, sampler, instances=3, start=start))
