@@ -170,6 +170,7 @@ class Training:
         self._seed()
         rate = optimizer.set_rate(self.adam, self.recipe, epoch, index, self.steps)
         self.adam.zero_grad(set_to_none=True)
+        self.stepper.left = self.recipe.epochs * self.steps - self.done
         loss = self.stepper(*given)
         gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)

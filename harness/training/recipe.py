@@ -7,7 +7,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 
@@ -53,6 +61,13 @@ def _choice(names: list[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
+def _no_number(value: Any) -> Any:
+    if type(value) is int:  # 1 equals True
+        raise PydanticCustomError("literal_error", "input should be {expected}", {"expected": "True, False or 'auto'"})
+    return value
+
+
+Compile = Annotated[Literal[True, False, "auto"], BeforeValidator(_no_number)]
 Loss = Annotated[str, AfterValidator(_loss)]  # a file of `losses/`, or of another package
 Augmentation = Annotated[str, AfterValidator(_augmentation)]  # of `PRESETS`
 Average = Annotated[
@@ -101,7 +116,7 @@ class Recipe(Value):
     # auto: float32 on CPU, bf16 autocast on GPU; fp16-reference: as the released code, see harness.model.half_precision
     precision: Literal["auto", "float32", "bf16", "fp16-reference"] = "auto"
     checkpointing: bool = False  # recompute activations in the backward pass
-    compile: bool = False  # torch.compile each block
+    compile: Compile = False  # torch.compile each block; auto: on a GPU, where it pays
     micro_batch: Annotated[int, Field(ge=1)] | None = None  # pairs per forward pass to start with; None: the batch
 
     @model_validator(mode="before")

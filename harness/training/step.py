@@ -21,7 +21,7 @@ from harness import memory
 from harness.adaptation.method import extra_loss, trainable
 from harness.errors import UserError
 from harness.model.clip import Backbone
-from harness.training import grouped, interaction, objective
+from harness.training import compiling, grouped, interaction, objective
 from harness.training.recipe import Recipe
 
 
@@ -38,7 +38,8 @@ class Stepper:
 
     Attributes:
         micro: Pairs per forward pass; None for all of a batch.
-        compiled: Seconds that compiling took, once it is done.
+        compiled: Seconds that compiling took, once it is done; with `auto` those of finding out whether it pays.
+        left: Steps that are still to be taken, for `compile: auto`.
     """
 
     def __init__(self, backbone: Backbone, recipe: Recipe, heads: Mapping[str, nn.Module]) -> None:
@@ -49,7 +50,9 @@ class Stepper:
         # What these offer beyond a module, `extra_loss` of `adaptation.method` and `_whole_only` tell.
         self.coupled: list[Any] = [module for module in backbone.modules() if hasattr(module, "extra_loss")]
         self.micro = recipe.micro_batch
+        self.compiles = recipe.compile is True or (recipe.compile == "auto" and kind == "cuda")
         self.compiled: float | None = None
+        self.left = 0
         self._calls: dict[nn.Module, Callable[..., Any] | None] = {}
         if recipe.micro_batch and (name := self._whole_only()):
             raise UserError(
@@ -72,7 +75,7 @@ class Stepper:
             labels: int64 [masked, 3]: caption of the batch, place in it, and word of every masked word.
         """
         inputs = (images, ids) if masked is None else (images, ids, masked)
-        if not self.recipe.compile:
+        if not self.compiles:
             return self._descend(inputs, person, labels)
         if self.compiled is None:
             self._compile(inputs, person, labels)
@@ -185,22 +188,34 @@ class Stepper:
         return next((type(m).__name__ for m in self.coupled if not hasattr(m, "statistics")), None)
 
     def _compile(self, inputs: tuple[Tensor, ...], person: Tensor, labels: Tensor | None) -> None:
-        """Compile every block, by a step that is not taken; its time beyond that of a second one is the compiler's."""
-        start, seconds = _random(self.device), []
+        """Compile every block, by a step that is not taken; its time beyond that of a second one is the compiler's.
+
+        With `compile: auto` blocks stay as they are unless compiled ones pay.
+        """
+        start = _random(self.device)
         for tower in self.backbone.towers:
             for block in tower.blocks:
                 block.compile(dynamic=tower.causal)
                 self._calls[block], block._compiled_call_impl = block._compiled_call_impl, None
-        for _ in range(2):
-            begin = time.perf_counter()
-            with self._compiled_blocks():
+
+        def step(compiled: bool) -> None:
+            with self._compiled_blocks() if compiled else nullcontext():
                 self._descend(inputs, person, labels)
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
-            seconds.append(time.perf_counter() - begin)
             self.forget()
             _seed(self.device, start)
-        self.compiled = max(0.0, seconds[0] - seconds[1])
+
+        if self.recipe.compile == "auto":
+            keep, self.compiled = compiling.probe(step, self.left)
+            if not keep:
+                self._calls.clear()
+            return
+        begin = time.perf_counter()
+        step(True)
+        middle = time.perf_counter()
+        step(True)
+        self.compiled = max(0.0, 2 * middle - begin - time.perf_counter())
 
     @contextmanager
     def _compiled_blocks(self) -> Iterator[None]:

@@ -60,7 +60,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
         "self.micro = recipe.micro_batch",
         "self.micro = None",
     ),
-    ("kind 6", R + "test_an_effect_on_how_it_is_trained[compile]", STEP, "if not self.recipe.compile:", "if True:"),
+    ("kind 6", R + "test_an_effect_on_how_it_is_trained[compile]", STEP, "if not self.compiles:", "if True:"),
     (
         "kind 6",
         C + "test_val_is_looked_at_every_so_many_epochs_and_at_the_last",

@@ -68,7 +68,8 @@ def test_the_page_means_what_it_says(tmp_path):
     [
         ('recipe: {lr: "1e-3"}', 7, "recipe.lr: input should be a valid number, got '1e-3' (str)"),
         ("recipe: {checkpointing: no}", 7, "recipe.checkpointing: input should be a valid boolean, got 'no' (str)"),
-        ('recipe: {compile: "true"}', 7, "recipe.compile: input should be a valid boolean, got 'true' (str)"),
+        ('recipe: {compile: "true"}', 7, "recipe.compile: input should be True, False or 'auto', got 'true' (str)"),
+        ("recipe: {compile: 1}", 7, "recipe.compile: input should be True, False or 'auto', got 1 (int)"),
         ("recipe: {lr: .nan}", 7, "recipe.lr: input should be"),
         ("recipe: {lr: .inf}", 7, "got inf (float)"),
         ("recipe: {average: 2}", 7, "recipe.average: expected `2 epochs` or more, or a decay below 1 as `decay 0.99`"),

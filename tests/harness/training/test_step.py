@@ -235,6 +235,37 @@ def test_only_steps_run_what_was_compiled(monkeypatch):
     assert found[2].compiled >= 0 and whole[2].compiled is None
     backbone.image(inputs()[0])
     assert len(calls) == 12, "not outside of steps"
+    assert not Stepper(backbone, Recipe(compile="auto"), {}).compiles, "on a CPU"
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_blocks_are_compiled_where_a_probe_says_that_it_pays(monkeypatch, keep):
+    calls, asked = [], []
+
+    def pretend(self, dynamic):
+        self._compiled_call_impl = lambda *given: [calls.append(dynamic), self._call_impl(*given)][1]
+
+    def probe(step, left):
+        asked.append(left)
+        step(False)
+        assert not calls
+        step(True)
+        return keep, 7.0
+
+    monkeypatch.setattr(Block, "compile", pretend)
+    monkeypatch.setattr(step.compiling, "probe", probe)
+    backbone = backbone_of("lora")
+    whole = gradients(backbone, Recipe())
+    stepper = Stepper(backbone, Recipe(compile="auto"), {})
+    stepper.compiles, stepper.left = True, 9  # as on a GPU
+    for count in (8 if keep else 4, 12 if keep else 4):
+        loss = stepper(*inputs(), PERSON)
+        every = trainable(nn.ModuleDict({"backbone": backbone})).items()
+        found = {name: p.grad for name, p in every if p.grad is not None}
+        assert_same((float(loss), found, stepper), whole, 1e-6)
+        assert len(calls) == count
+        stepper.forget()
+    assert (asked, stepper.compiled) == ([9], 7.0)
 
 
 @pytest.mark.slow
