@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import textwrap
 from collections import Counter
@@ -10,15 +9,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from harness.cli import main
 from harness.errors import UserError
-from harness.store.store import Record, Store
+from harness.store.store import Store
 from harness.study import tuning
 from harness.study.grid import trials as trials_of
 from harness.study.reading import load
 from harness.trial import resolve, splits, stages
 from harness.trial import run as running
 from harness.trial.spec import Trial
+from tests.harness.study.conftest import BAD, MERITS, RAN, fake_run
 
 STUDY = """
 name: s
@@ -30,69 +29,10 @@ seeds: [0, 1]
 recipe: {name: short, epochs: 2}
 tune: {recipe.lr: [1e-3, 1e-2, 1e-1]}
 """
-BAD = "infeasible at 1%"
-
-
-def fake_resolve(item, data) -> resolve.Resolved:
-    document = item.as_dict()
-    trained = {"zero_shot": 0, "full": 1000}.get(item.method, {"1%": 10, "3%": 30, "8%": 80}.get(item.budget, 50))
-    if not trained:
-        document |= {"seed": 0, "recipe": {"epochs": 0, "lr": None}}
-    if item.method == "full":
-        document["budget"] = None
-    if document["options"].get("rank"):  # as if the budget had decided it
-        document["options"]["rank"] = 8
-    decides = {k: v for k, v in document.items() if k not in ("label", "tuned", "budget")} | {"t": trained}
-    bad = item.budget == "1%" and item.label.startswith("lora") and BAD in item.options.get("note", "")
-    return resolve.Resolved(
-        id=hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16],
-        trial=document,
-        status="infeasible" if bad else "ready",
-        reason="too small" if bad else None,
-        trained=trained,
-        total=1000,
-        share=trained / 1000,
-        target=None,
-        hashes={},
-    )
-
-
-# (method, lr) -> what a trial measures on (val, test); by default val prefers 1e-2.
-MERITS: dict[tuple, object] = {}
-RAN: list[dict] = []
-
-
-def fake_run(resolved, store, data, report) -> str:
-    document = resolved["trial"]
-    RAN.append(document)
-    lr = document["recipe"]["lr"]
-    found = MERITS.get((document["method"], lr), {1e-3: 40.0, 1e-2: 60.0, 1e-1: 50.0}.get(lr, 20.0))
-    found = found(document) if callable(found) else found
-    status = found if isinstance(found, str) else "ok"
-    row = {key: document[key] for key in ("label", "method", "seed", "budget")}
-    row |= {"id": resolved["id"], "dataset": "synth_cuhk", "spec": document, "status": status, "seconds_total": 2.0}
-    row |= {"phase": document["phase"], "tuned": document["tuned"], "lr": lr, "trained": resolved["trained"]}
-    scores = []
-    if status == "ok":
-        val, *rest = found if isinstance(found, tuple) else (found, found / 2)
-        values = {"val": (val, rest[0])} | ({} if document["phase"] == "tuning" else {"test": (val - 10, rest[0])})
-        scores = [
-            {"dataset": "synth_cuhk", "split": split, "choice": "selected", "direction": "t2i", "metric": metric}
-            | {"value": value, "queries": 9, "gallery": 9, "unmatched": 0}
-            for split, pair in values.items()
-            for metric, value in zip(("R1", "mAP"), pair, strict=True)
-        ]
-    Store(store).commit(Record(trial=row, scores=scores))
-    return status
 
 
 @pytest.fixture
-def lay(tmp_path, monkeypatch):
-    monkeypatch.setattr(resolve, "resolve", fake_resolve)
-    monkeypatch.setattr("harness.trial.limits.faults", lambda *_: [])
-    MERITS.clear()
-    RAN.clear()
-
+def lay(tmp_path, fakes):
     def write(text: str = STUDY, **more) -> tuple:
         (tmp_path / "s.yaml").write_text(textwrap.dedent(text))
         study = load(tmp_path / "s.yaml", **more)
@@ -312,18 +252,7 @@ def test_ranges_may_differ_when_their_number_does_not(lay):
     assert rates == {1, 2, 3} and len(laid.search) == 6
 
 
-def test_run_does_both_phases_and_goes_on_anywhere(lay, tmp_path, monkeypatch, capsys):
-    lay()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(running, "run", fake_run)
-    monkeypatch.setattr("harness.api.asking.lacking", lambda rows: [])
-    monkeypatch.setattr("harness.execution.estimate.estimate", lambda *_: None)
-
-    def call(*words: str) -> tuple[int, str]:
-        code = main.call([*words])
-        out = capsys.readouterr()
-        return code, out.out + out.err
-
+def test_run_does_both_phases_and_goes_on_anywhere(call):
     MERITS["adapter", 1e-2] = "failed"
     code, out = call("run", "s.yaml", "--executor", "serial")
     assert code == 5 and "--retry-failed" in out and len(RAN) == 1 + 6 + 6

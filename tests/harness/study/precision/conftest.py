@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cli import main
 from harness.store.store import Store
 from harness.study.precision import further
 from harness.study.reading import load
-from harness.trial import resolve
-from harness.trial import run as running
-from tests.harness.study.test_tuning import MERITS, RAN, fake_resolve, fake_run
+from tests.harness.study.conftest import fake_run
 
 STUDY = """
 name: s
@@ -32,12 +29,7 @@ def noisy(scale: float, more: float = 0.0):
 
 
 @pytest.fixture
-def lay(tmp_path, monkeypatch):
-    monkeypatch.setattr(resolve, "resolve", fake_resolve)
-    monkeypatch.setattr("harness.trial.limits.faults", lambda *_: [])
-    MERITS.clear()
-    RAN.clear()
-
+def lay(tmp_path, fakes):
     def write(text: str = STUDY):
         (tmp_path / "s.yaml").write_text(text)
         study = load(tmp_path / "s.yaml")
@@ -55,19 +47,3 @@ def lay(tmp_path, monkeypatch):
 
     write.run = run
     return write
-
-
-@pytest.fixture
-def call(lay, tmp_path, monkeypatch, capsys):
-    lay()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(running, "run", fake_run)
-    monkeypatch.setattr("harness.api.asking.lacking", lambda rows: [])
-    monkeypatch.setattr("harness.execution.estimate.estimate", lambda *_: None)
-
-    def ask(*words: str) -> tuple[int, str]:
-        code = main.call([*words])
-        out = capsys.readouterr()
-        return code, out.out + out.err
-
-    return ask

@@ -11,8 +11,8 @@ from harness.errors import UserError
 from harness.store.store import Record, Store
 from harness.study.precision import further
 from harness.study.reading import load
+from tests.harness.study.conftest import MERITS
 from tests.harness.study.precision.conftest import DIFFERENCE, NOISE, STUDY, T4, noisy
-from tests.harness.study.test_tuning import MERITS
 
 
 def seeds_of(laid) -> dict[str, list[int]]:

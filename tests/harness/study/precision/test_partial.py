@@ -14,8 +14,8 @@ from harness.store.store import Store
 from harness.trial import run as running
 from reports import page
 from tests.campaigns.toy import record
+from tests.harness.study.conftest import MERITS, RAN, fake_run
 from tests.harness.study.precision.conftest import STUDY, noisy
-from tests.harness.study.test_tuning import MERITS, RAN, fake_run
 
 # 6 trials of searches, 4 + 4 of pilots besides zero-shot, which has no seeds.
 TUNED = STUDY.replace("first: 5", "first: 4") + "tune: {recipe.lr: [1e-3, 1e-2, 1e-1]}\n"

@@ -18,8 +18,8 @@ from harness.study.reading import load
 from harness.trial import resolve
 from harness.trial import run as running
 from reports.tables import precision
+from tests.harness.study.conftest import MERITS, RAN, fake_resolve, fake_run
 from tests.harness.study.precision.conftest import NOISE, noisy
-from tests.harness.study.test_tuning import MERITS, RAN, fake_resolve, fake_run
 
 
 def test_run_plan_and_status_tell_the_phases(call, tmp_path):
