@@ -28,7 +28,7 @@ FLOORS = [
 ]
 # What reports may read, so that drawing needs neither torch nor a data set.
 READ = ("harness.store", "harness.labels", "harness.errors", "harness.registry", "harness.parallel")
-READ += ("harness.data.quality.overlap",)
+READ += ("harness.data.quality.overlap", "harness.stein")
 KINDS = ("methods", "harness/datasets", "harness/shifts", "harness/evaluation/metrics", "harness/cli/commands")
 KINDS += ("reports/figures", "reports/tables")  # one file = one thing: these folders may be long
 MOST = 13  # files on one level of a wing, besides its __init__

@@ -7,12 +7,12 @@ their number depends on it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from harness.stein import wanted
 from reports.statistics.intervals import Interval, student
 from reports.statistics.paired import Difference, two_sided
 
@@ -56,9 +56,7 @@ def two_stage_difference(gaps: np.ndarray, seeds: Sequence[int], first: int) -> 
     return Difference(interval, two_sided(interval.mean, float(own.var(ddof=1)) / len(gaps), len(own) - 1))
 
 
-def asked(own: np.ndarray, design: Design, level: float = 0.95) -> int | None:
+def asked(own: np.ndarray, design: Design) -> int | None:
     """Seeds that a pilot's values ask for, before `most` cuts them; None with fewer than two values."""
-    if len(own) < 2:
-        return None
-    errors = student((1 + level) / 2, len(own) - 1) * float(own.std(ddof=1)) / design.width
-    return max(design.first, math.ceil(errors**2))
+    count = wanted(own, design.width)
+    return None if count is None else max(design.first, count)

@@ -30,7 +30,7 @@ RUNS_AGAIN = PART + "a_lost_trial_runs_again_and_is_not_published"
 PUBLISH, OWN, STORE = "harness/cli/commands/publish.py", "harness/store/declared.py", "harness/store/store.py"
 READ = F + "test_faults_have_their_line"
 RULE, FURTHER, RUNNING = (
-    "harness/study/precision/rule.py",
+    "harness/stein.py",
     "harness/study/precision/further.py",
     "harness/api/running.py",
 )
@@ -103,8 +103,8 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("stein", HAND, STEIN, "own.std(ddof=1) / np.sqrt(len(values)))", "own.std(ddof=1) / np.sqrt(len(own)))"),
     ("stein", HAND, STEIN, "student((1 + level) / 2, len(own) - 1) * own", "special.ndtri((1 + level) / 2) * own"),
     ("stein", HAND, STEIN, "student((1 + level) / 2, len(own) - 1) * own", "student((1 + level) / 2, len(values) - 1) * own"),
-    ("stein", SAME, STEIN, "math.ceil(errors**2)", "math.floor(errors**2)"),
-    ("stein", HAND, STEIN, "max(design.first, math", "max(2, math"),
+    ("stein", SAME, STEIN, "wanted(own, design.width)", "wanted(own[::2], design.width)"),
+    ("stein", HAND, STEIN, "max(design.first, count)", "max(2, count)"),
     ("stein", GAP, STEIN, "own.var(ddof=1)) / len(gaps)", "own.var(ddof=1)) / len(own)"),
     ("stein", GONE, STEIN, "seeds, int) < first", "seeds, int) < np.sort(seeds)[min(first, len(seeds)) - 1] + 1"),
     ("stein", CELLS + "[precision]", TABLE, "values = paired(c, other) if other else {}", "pass"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from harness.study.precision import rule
+from harness.study.precision import further
+from harness.study.values import Precision
 from reports.statistics import Design, asked, pilot, two_stage, two_stage_difference
 
 PAGE = (Path(__file__).parents[2] / "docs" / "precision.md").read_text(encoding="utf-8")
@@ -52,7 +54,10 @@ def test_seeds_without_a_score_are_missing_in_the_pilot():
 
 @pytest.mark.parametrize(("first", "width"), [(2, 1.0), (5, 0.3), (5, 1.0), (7, 2.0)])
 def test_a_run_asks_for_what_reports_say(first, width):
-    assert max(first, rule.wanted(VALUES[:first].tolist(), width) or 0) == asked(VALUES[:first], design(first, width))
+    trial = {"budget": None, "dataset": {"dataset": "d", "options": {}}}
+    cell, own = SimpleNamespace(label="a"), SimpleNamespace(row={"trial": trial}, ids=())
+    told = further._told(cell, own, VALUES[:first].tolist(), True, Precision(first=first, width=width))
+    assert told.wanted == asked(VALUES[:first], design(first, width))
 
 
 @pytest.mark.parametrize("first", [5, 8])

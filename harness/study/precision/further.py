@@ -15,10 +15,11 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.measured_on import MeasuredOn
+from harness.stein import wanted
 from harness.store.store import Store
 from harness.study import tuning
 from harness.study.grid import Cell, names
-from harness.study.precision.rule import Asked, wanted
+from harness.study.precision.rule import Asked
 from harness.study.study import Study
 from harness.study.tuning import Laid, Row
 from harness.study.values import Precision

@@ -7,16 +7,9 @@ look at test, whose mean is what the width is asked for, where choosing a model 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import stdev
-
-from scipy import special
-
-LEVEL = 0.95  # of the interval
-LARGEST = 1e9  # seeds that are counted
 
 
 @dataclass(frozen=True)
@@ -40,18 +33,6 @@ class Asked:
     seeds: int | None
     wanted: int | None
     decided: bool
-
-
-def wanted(values: Sequence[float], width: float) -> int | None:
-    """Seeds that give an interval of half-width `width` by a pilot's scores or differences: ceil((t s / width)^2).
-
-    The degrees of freedom are those of the scores that are there. None with fewer than two of them.
-    """
-    if len(values) < 2:
-        return None
-    t = float(special.stdtrit(len(values) - 1, (1 + LEVEL) / 2))
-    errors = t * stdev(values) / width
-    return math.ceil(min(errors * errors, LARGEST))
 
 
 def told(asked: Iterable[Asked], most: int) -> str | None:
