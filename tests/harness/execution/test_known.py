@@ -112,6 +112,9 @@ def test_a_plan_says_where_its_times_are_from(rows, tmp_path, data, capsys):
     steps = 2 * -(-len(estimate.data_splits.splits(lora["trial"]["dataset"], data)["train"].captions) // 32)
     found = planning.plan("s.yaml", data=data, probe=False, workers=1)
     assert found.estimate.longest == pytest.approx(steps * 1.0 + 0.001 * images + 0.002 * captions)
+    write(tmp_path / "some.json", figures=LOOKS)
+    out = plan("--doctor", "some.json")
+    assert "time: about" not in out and "time: not known of lora: no probe" in out and "losses): zero_shot\n" in out
     write(tmp_path / "other.json", "another device")
     out = plan("--doctor", "other.json")
     assert "time: about" not in out and "time: not known of zero_shot, lora: no probe" in out
