@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -69,6 +70,14 @@ class FakeGpu(TorchDispatchMode):
         return device is not None and torch.device(device).type == GPU.type
 
 
+def _made(
+    build: Callable[..., Tensor], data: object, *given: object, device: torch.device | None = None, **settings: object
+) -> Tensor:
+    """A tensor from values: on a GPU they are copied there, which a device without values leaves out."""
+    made = build(data, *given, **settings)
+    return made if device is None else made.to(device)
+
+
 @contextmanager
 def fake_gpu(monkeypatch, free: int) -> Iterator[FakeGpu]:
     """The device `GPU` with so many bytes of free memory."""
@@ -76,5 +85,7 @@ def fake_gpu(monkeypatch, free: int) -> Iterator[FakeGpu]:
     monkeypatch.setitem(
         vars(sys.modules[Optimizer.__module__]), "_get_fused_kernels_supported_devices", lambda: [GPU.type]
     )
+    for name in ("tensor", "as_tensor"):
+        monkeypatch.setattr(torch, name, functools.partial(_made, getattr(torch, name)))
     with FakeGpu() as gpu:
         yield gpu

@@ -74,6 +74,8 @@ def test_images_on_the_host_are_sent_without_a_wait(monkeypatch):
         (1, 0, lambda x: x.cpu()),
         (1, 0, lambda x: x[x > 0]),
         (1, 1, lambda x: torch.ones(3).to(GPU)),
+        (1, 1, lambda x: torch.tensor([1, 2], device=GPU)),
+        (1, 1, lambda x: torch.as_tensor([1, 2], device=GPU)),
         (1, 1, lambda x: torch.ones(3).to(GPU, non_blocking=True)),
         (0, 1, lambda x: torch.ones(3, pin_memory=True).to(GPU, non_blocking=True)),
         (1, 0, lambda x: torch.ones(3, pin_memory=True).copy_(x)),
@@ -92,9 +94,9 @@ def test_waits_are_counted(monkeypatch, waits, sent, act):
 def test_masked_words_are_those_that_are_counted_after_the_draw():
     recipe = Recipe(epochs=2, batch=5, losses=("sdm", "mlm"), mlm_share=0.3, augmentation="none")
     loader = Loader(short.SOURCE, recipe, 0, short.CPU)
-    words = loader.words
+    words, (batches, _) = loader.words, loader.batches(short.part())
     for epoch in (0, 1):
-        for batch in loader.batches(short.part())[0](epoch):
+        for batch in batches(epoch):
             _, ids, masked, listed = loader.prepare(batch, epoch)
             given = (0.3, 0, epoch, batch.index, words.mask, words.vocabulary, (words.start, words.end))
             want, labels = tokens.mask_labelled(batch.ids, *given)
