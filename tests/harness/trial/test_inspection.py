@@ -88,7 +88,7 @@ def test_a_kept_model_is_looked_at_and_nothing_is_trained(trained, tmp_path, mon
 def test_publishing_leaves_the_pictures_behind(trained, tmp_path, monkeypatch):
     _, store, _ = trained
     (store.root / "inspections" / "x").mkdir(parents=True, exist_ok=True)
-    monkeypatch.setattr("harness.cli.commands.publish.publishable", lambda store, study: store.read(study).trials)
+    monkeypatch.setattr("harness.cli.commands.publish.publishable", lambda store, study, _: store.read(study).trials)
     done = CliRunner().invoke(publish, ["s", "--to", str(tmp_path / "out"), "--store", str(store.root)], obj={})
     assert done.exit_code == 0, done.output
     assert (tmp_path / "out" / "studies").is_dir() and not (tmp_path / "out" / "inspections").exists()

@@ -108,6 +108,7 @@ def test_pilots_that_are_through_and_have_not_asked_yet_are_not_complete(go):
 
 
 def test_nothing_shows_a_study_that_is_not_complete_as_complete(go, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     go.run(15)
     assert go("publish", "s", "--partial")[0] == 0
     words = "15 of 15 trials so far: search 6 of 6, pilot 9 of 9, further seeds not known yet"
