@@ -21,6 +21,7 @@ HOLLOW = "hollow: one seed, no interval"
 HALF = "half-filled: not all seeds have a score"
 CROSS = "×: no score"
 CUT = "an arrowhead: the interval of two seeds goes on"
+ROOM, SPACING = 4, 1.15  # lines of small print that every figure has room for; height of a line in font sizes
 
 
 def panels(preset: str, count: int, height: float, rows: int = 1, share: bool = True) -> tuple[Sheet, list[list[Axes]]]:
@@ -156,13 +157,16 @@ def wrapped(figure: Sheet, text: str, size: float, room: float) -> str:
 
 
 def note(figure: Sheet, sentences: Iterable[str]) -> None:
-    """Small print under the panels: what is missing and what the signs mean; nothing if there is nothing to say."""
+    """Small print under the panels: what is missing and what the signs mean; nothing if there is nothing to say.
+    Where it is long the figure gets higher, so that the panels keep their size."""
     sentences = [s[0].upper() + s[1:] for s in sentences if s]
     if not sentences:
         return
     p = style.preset(figure.upbench_preset)
     text = wrapped(figure, ". ".join(sentences) + ".", p.small, p.width - 0.12)
-    figure.supxlabel(text, x=0.06 / p.width, ha="left", fontsize=p.small, color="#404040", linespacing=1.15)
+    more = max(0, text.count("\n") + 1 - ROOM) * SPACING * p.small / 72
+    figure.set_size_inches(figure.get_figwidth(), figure.get_figheight() + more)
+    figure.supxlabel(text, x=0.06 / p.width, ha="left", fontsize=p.small, color="#404040", linespacing=SPACING)
 
 
 def signs(cells: Iterable[Cell]) -> list[str]:

@@ -8,7 +8,7 @@ import matplotlib
 import pytest
 
 from harness.errors import UserError
-from reports.drawing import palette, shades, style
+from reports.drawing import artists, palette, shades, style
 
 
 def test_known_methods_keep_their_look_whatever_else_is_there():
@@ -76,3 +76,15 @@ def test_ink_is_the_one_that_reads_better():
     for share in (0.0, 0.3, 0.6, 0.9, 1.0):
         light = shades.luminance(share) + 0.05
         assert max(1.05 / light, light / 0.05) >= 4.5
+
+
+@pytest.mark.parametrize("preset", ["cvpr", "slides"])
+def test_a_long_note_makes_the_figure_higher_and_not_the_panel_smaller(preset):
+    heights = {}
+    with style.use(preset):
+        for words in (20, 400):
+            figure, grid = artists.panels(preset, 1, 1.6, 1)
+            artists.note(figure, [" ".join(["word"] * words)])
+            style.settle(figure)
+            heights[words] = grid[0][0].get_position().height * figure.get_figheight()
+    assert heights[400] > 0.8 * heights[20]
