@@ -118,6 +118,7 @@ def _pages(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*.*")}
 
 
+@pytest.mark.slow
 def test_in_forks_and_without_the_page_is_the_same_to_the_byte(results, tmp_path, monkeypatch):
     code = "import sys, pickle; from pathlib import Path; from harness import parallel; from reports import page\n"
     code += "page.MANY = int(sys.argv[3]); parallel.processors = lambda: 2\n"

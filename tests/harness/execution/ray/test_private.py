@@ -42,6 +42,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.slow
 def test_a_ray_imported_before_ours_has_its_token_too():
     done = subprocess.run([sys.executable, "-c", IMPORTED], cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.stdout.split() == ["1", "1"], done.stdout + done.stderr
