@@ -12,6 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from harness.data.pipeline import tokens
+
 LEAST = 16  # captions in a group of a step: below it, what each pass costs by itself eats what padding would
 
 
@@ -22,7 +24,7 @@ def encode(tower: Callable[[Tensor], Tensor], ids: Tensor, groups: int) -> Tenso
     """
     if ids.device.type != "cpu" or groups < 2:
         return tower(ids)
-    lengths = ids.argmax(dim=1) + 1
+    lengths = tokens.lengths(ids)
     order = lengths.argsort(stable=True)
     parts = [tower(ids[rows, : int(lengths[rows[-1]])]) for rows in order.tensor_split(groups)]
     return torch.cat(parts)[order.argsort()]

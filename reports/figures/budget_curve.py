@@ -189,9 +189,9 @@ def _axes(figure: Sheet, grid: list[list[Axes]], metrics: Sequence[str], base: i
             if narrow or k == 0:
                 axes.set_ylabel(f"{palette.name(metric)} (%)")
             if base and metric == metrics[0] and (not narrow or k == 0):
-                share, _ = _shares(base)
-                top = axes.secondary_xaxis("top", functions=_shares(base))
-                top.xaxis.set_major_locator(artists.ticks(*(share(x) for x in axes.get_xlim())))
+                shares = _shares(base)
+                top = axes.secondary_xaxis("top", functions=shares)
+                top.xaxis.set_major_locator(artists.ticks(*map(shares[0], axes.get_xlim())))
                 top.xaxis.set_major_formatter(style.PERCENTS)
                 top.xaxis.set_minor_formatter(NullFormatter())
                 top.set_xlabel("Trained / backbone parameters (%)")

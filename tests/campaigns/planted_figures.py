@@ -130,6 +130,6 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("number beside", f"{BESIDE}[cost_curve]", f"{D}/artists.py", '"mean": c.mean,', '"mean": c.values[0] if c.values else None,'),
     ("number beside", f"{BESIDE}[saturation]", f"{D}/artists.py", '"trained_parameters": c.trained,', '"trained_parameters": c.target,'),
     ("ticks", TICKS, f"{D}/artists.py", "if 10 * below <= high else FixedLocator([2 * below, 5 * below])", ""),
-    ("ticks", TICKS, f"{F}/budget_curve.py", "artists.ticks(*(share(x) for x in axes.get_xlim()))", "artists.ticks(1, 10)"),
+    ("ticks", TICKS, f"{F}/budget_curve.py", "artists.ticks(*map(shares[0], axes.get_xlim()))", "artists.ticks(1, 10)"),
     ("number beside", f"{BESIDE}[hyper_lines]", f"{D}/artists.py", '"high": c.interval.high if', '"high": c.interval.mean if'),
 ]  # fmt: skip
