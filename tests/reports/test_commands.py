@@ -9,6 +9,7 @@ import time
 import pytest
 
 from harness.cli import main
+from harness.cli.commands import report
 from harness.store.store import Record, Store
 
 
@@ -101,3 +102,14 @@ def test_watch_follows_a_study_and_ends_with_it(made, store, call, tmp_path):
     counts = [line.split()[1] for line in out.splitlines() if " trials  " in line]
     assert counts[-1] == str(len(ids)) and {"1", "4"} <= set(counts) and len(counts) == len(set(counts))
     assert 'http-equiv="refresh"' in seen[0] and 'http-equiv="refresh"' not in page.read_text()
+
+
+def test_watch_waits_for_pilots_that_may_ask_for_more(made, store, monkeypatch):
+    """All that is declared is committed, and yet the page reloads until the pilots have said that they need no more."""
+    commit(store, made, made.trials["id"])
+    study, trials = made.study["study"], made.study["trials"]
+    store.declare("made", study, [trial | {"phase": "pilot"} for trial in trials], made.study["question"])
+    drawn = []
+    monkeypatch.setattr(time, "sleep", lambda _: store.declare("made", study, trials, made.study["question"]))
+    report._follow(store, "made", lambda refresh: drawn.append(refresh) or (None, [store.root]), 5.0, True)
+    assert drawn == [5, None]

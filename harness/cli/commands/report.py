@@ -54,20 +54,23 @@ def command(study, out, preset, only, watch, every, inspection, store, as_json) 
 
 
 def _follow(store, name: str, draw, every: float, quiet: bool):
-    """Draw whenever the committed trials of a study are others than before, until none is missing.
+    """Draw whenever the committed trials of a study are others than before, until none is missing or may be added.
 
     The page reloads itself as long as the study goes on; the last one does not.
     """
+    from harness.store import declared
+
     seen = None
     while True:
-        declared = [trial["id"] for trial in store.declaration(name)["trials"]]
-        done = store.done(declared)
-        complete = len(done) == len(declared)
-        if (state := (tuple(declared), frozenset(done))) != seen:
+        study = store.declaration(name)
+        trials = [trial["id"] for trial in study["trials"]]
+        done = store.done(trials)
+        complete = declared.partial(study, set(trials) - set(done)) is None
+        if (state := (tuple(trials), frozenset(done), complete)) != seen:
             drawn = draw(None if complete else max(2, round(every)))
             seen = state
             if not quiet:
-                click.echo(f"{time.strftime('%H:%M:%S')}  {len(done)} of {len(declared)} trials  {drawn[1][0]}")
+                click.echo(f"{time.strftime('%H:%M:%S')}  {len(done)} of {len(trials)} trials  {drawn[1][0]}")
         if complete:
             return drawn
         time.sleep(every)
