@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.study.study import Study
     from harness.study.tuning import Laid
 
+DOCTOR = "doctor.json"  # as `make gpu` writes it
 Cost = Callable[[list[dict[str, Any]]], "Estimate | None"]
 
 
@@ -148,14 +149,14 @@ def _cost(
     todo: list[dict], done: list[dict], data: str, workers: int | None, probe: bool, results: Store, doctor: Any
 ) -> tuple[Cost | None, dict[str, str | None], str | None]:
     """What tells the cost of trials, by what of each label unless it is a probe, and why the doctor does not."""
-    if not probe and doctor is None and not Path("doctor.json").is_file():
+    if not probe and doctor is None and not Path(DOCTOR).is_file():
         return None, {}, None
     from harness import provenance
     from harness.execution import estimate, known
 
     if probe:
         return lambda rows: estimate.estimate(rows, data, workers), {}, None
-    own = known.Doctor(known.FILE if doctor is None else doctor)
+    own = known.Doctor(DOCTOR if doctor is None else doctor)
     found = known.probes(todo, done, data, results, own)
     rows = estimate.largest(todo)
     told_by: dict[str, str | None] = {row["trial"]["label"]: found[key][1] for key, row in rows.items() if key in found}

@@ -19,7 +19,6 @@ from harness.model.weights import pixels
 from harness.store.store import Store
 from harness.trial.kept.attached import source_of
 
-FILE = "doctor.json"  # as `make gpu` writes it
 Row = Mapping[str, Any]
 
 
