@@ -124,14 +124,16 @@ def handle(look: Look, key: str) -> Line2D:
 
 
 def legend(figure: Sheet, entries: Sequence[Line2D], columns: int | None = None) -> None:
-    """A legend above all panels, where it cannot cover data."""
+    """A legend above all panels, where it cannot cover data; each row after the first makes the figure higher."""
     p = style.preset(figure.upbench_preset)
     if not entries:
         return
     longest = max(width(figure, str(e.get_label()), p.small) for e in entries) + 4.6 * p.small / 72
     fit = max(1, int((p.width - 0.1) // longest))
     columns = min(columns or len(entries), fit, len(entries))
-    columns = math.ceil(len(entries) / math.ceil(len(entries) / columns))
+    rows = math.ceil(len(entries) / columns)
+    columns = math.ceil(len(entries) / rows)
+    _higher(figure, rows - 1)
     figure.legend(handles=list(entries), loc="outside upper center", ncols=columns)
 
 
@@ -164,9 +166,14 @@ def note(figure: Sheet, sentences: Iterable[str]) -> None:
         return
     p = style.preset(figure.upbench_preset)
     text = wrapped(figure, ". ".join(sentences) + ".", p.small, p.width - 0.12)
-    more = max(0, text.count("\n") + 1 - ROOM) * SPACING * p.small / 72
-    figure.set_size_inches(figure.get_figwidth(), figure.get_figheight() + more)
+    _higher(figure, text.count("\n") + 1 - ROOM)
     figure.supxlabel(text, x=0.06 / p.width, ha="left", fontsize=p.small, color="#404040", linespacing=SPACING)
+
+
+def _higher(figure: Sheet, lines: int) -> None:
+    """Room for so many more lines of small print; none for less than one."""
+    more = max(0, lines) * SPACING * style.preset(figure.upbench_preset).small / 72
+    figure.set_size_inches(figure.get_figwidth(), figure.get_figheight() + more)
 
 
 def signs(cells: Iterable[Cell]) -> list[str]:
@@ -265,14 +272,15 @@ def label(
     axes: Axes, words: str, spots: Sequence[tuple[float, float, str, str]], busy: Sequence[tuple[float, float]], **kw
 ) -> list[tuple[float, float]]:
     """Write `words` at the one of `spots` (x, y in fractions of the panel, horizontal and vertical alignment) that
-    covers the fewest of the `busy` points (data coordinates); returns points of the place taken, for later labels."""
+    covers the fewest of the `busy` points (data coordinates); returns points of the place taken, for later labels.
+
+    How much of a panel words cover is known once the figure is laid out (`style.settle`).
+    """
     p = style.preset(style.sheet(axes).upbench_preset)
-    figure, spec = style.sheet(axes), axes.get_subplotspec()
-    if spec is None:
-        raise ValueError("a label needs a panel of a grid")
-    box = spec.get_gridspec()
-    inches = figure.get_size_inches() / (box.ncols, box.nrows) - (0.45 * p.size / 8, 0.3 * p.size / 8)
-    w, h = width(figure, words, p.small) / inches[0], 1.1 * p.small / 72 / inches[1]
+    figure = style.sheet(axes)
+    panel = axes.get_position()
+    w = width(figure, words, p.small) / (panel.width * figure.get_figwidth())
+    h = 1.1 * p.small / 72 / (panel.height * figure.get_figheight())
     taken = [axes.transAxes.inverted().transform(axes.transData.transform(xy)) for xy in busy]
 
     def place(spot: tuple[float, float, str, str]) -> tuple[float, float]:

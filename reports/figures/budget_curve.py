@@ -33,6 +33,8 @@ NAMES = [
     for x, side in ((0.985, "right"), (0.5, "center"), (0.015, "left"), (0.75, "center"), (0.25, "center"))
 ]
 
+Labels = list[tuple[str, Sequence[tuple[float, float, str, str]], dict[str, Any]]]  # words, where they may stand, look
+
 
 def applies(results: Results) -> bool:
     """Whether the study has scores of methods with trained parameters at a budget."""
@@ -54,17 +56,22 @@ def draw(results: Results, preset: str = "cvpr", metrics: Sequence[str] = ("R1",
         base = backbone_parameters(every)
         numbers: list[dict] = []
         xs = [c.size for c in every if c.size]
+        labels: list[tuple[Axes, Labels, list[tuple]]] = []
         for row, metric in zip(grid, metrics, strict=True):
             for axes, place in zip(row, where, strict=True):
                 axes.set(xscale="log", xlim=(min(xs) / 1.7, max(xs) * 1.7))
                 here = [c for c in by_metric[metric] if c.dataset == place]
-                busy = _panel(axes, here, looks, metric, numbers)
-                artists.label(axes, palette.name(place), NAMES, busy, weight="bold")
+                wanted, busy = _panel(axes, here, looks, metric, numbers)
+                labels.append((axes, [*wanted, (palette.name(place), NAMES, {"weight": "bold"})], busy))
         _axes(figure, grid, metrics, base)
         names = {c.key: c.series for c in every if c.budget}
         entries = [artists.handle(looks[key], name) for key, name in names.items()]
         artists.legend(figure, [*entries, artists.PARETO])
         artists.note(figure, [more, *artists.signs(every), *gaps(every)])
+        style.settle(figure)
+        for axes, wanted, busy in labels:
+            for words, spots, look in wanted:
+                busy += artists.label(axes, words, spots, busy, **look)
     return style.keep(figure, pd.DataFrame(numbers))
 
 
@@ -85,8 +92,10 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return front
 
 
-def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list[dict]) -> list[tuple]:
-    """All curves of one dataset; returns points that its name should not cover."""
+def _panel(
+    axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list[dict]
+) -> tuple[Labels, list[tuple[float, float]]]:
+    """All curves of one dataset; returns its labels, and points that they should not cover."""
     p = style.preset(style.sheet(axes).upbench_preset)
     axes.grid(axis="y")
     curves: dict[str, list[Cell]] = {}
@@ -101,6 +110,7 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
     bounds = axes.get_ylim()
     front = pareto([(c.size, c.score) for c in points if c.values])
     busy: list[tuple[float, float]] = []
+    labels: Labels = []
     for k, (key, curve) in enumerate(curves.items()):
         shift = (k - (len(curves) - 1) / 2) * 0.75 * p.marker
         curve = sorted(curve, key=lambda c: c.size)
@@ -128,7 +138,7 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
             _one(axes, c, look, metric, numbers, 0.0, bounds, front)
             y = (c.score - bounds[0]) / (bounds[1] - bounds[0])
             spots = [(x, y, side, up) for up in ("bottom", "top") for x, side in ((0.015, "left"), (0.75, "center"))]
-            busy += artists.label(axes, f"{'Full FT' if c.label == 'full' else c.series} {c.score:.1f}", spots, busy)
+            labels.append((f"{'Full FT' if c.label == 'full' else c.series} {c.score:.1f}", spots, {}))
     for name, zero, below in zeros:
         numbers += artists.rows_of([zero], metric)
         spots = [(0.985, 0.02, "right", "bottom"), (0.015, 0.02, "left", "bottom")]
@@ -136,10 +146,10 @@ def _panel(axes: Axes, here: list[Cell], looks: dict, metric: str, numbers: list
             axes.axhline(zero.score, color=GREY, ls=palette.DOTTED, lw=p.line)
             y = (zero.score - bounds[0]) / (bounds[1] - bounds[0])
             spots = [(0.985, y, "right", "bottom"), (0.015, y, "left", "bottom")]
-        busy += artists.label(axes, f"{name} {zero.score:.1f}" + " ↓" * below, spots, busy, color=GREY)
+        labels.append((f"{name} {zero.score:.1f}" + " ↓" * below, spots, {"color": GREY}))
     out = [zero for _, zero, below in zeros if below]
     lines = [c.score for c in here if not c.budget and c.values and not any(c is zero for zero in out)]
-    return busy + [(x, y) for y in lines for x in np.geomspace(*axes.get_xlim(), 25).tolist()]
+    return labels, busy + [(x, y) for y in lines for x in np.geomspace(*axes.get_xlim(), 25).tolist()]
 
 
 def _reach(c: Cell) -> tuple[float, float]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.lines import Line2D
 
 from reports.cells import cells, home
+from reports.drawing import artists as draw
 from reports.drawing import palette, style
 from reports.figures import budget_curve, budget_curve_map
 from reports.figures.budget_curve import backbone_parameters, pareto
@@ -90,6 +92,23 @@ def test_legend_is_outside_of_all_panels(figure):
         assert not any(box.overlaps(axes.get_tightbbox(renderer)) for axes in figure.axes)
     words = [t.get_text() for t in figure.legends[0].texts]
     assert words == ["Adapter", "LoRA", "Prefix", "UP-Person", "Pareto front"]
+
+
+@pytest.mark.parametrize("height", [0.04, 0.07, 0.09, 0.11, 0.13])
+def test_a_label_keeps_off_a_line_in_a_panel_as_it_was_laid_out(height):
+    """A legend of three rows takes more of the figure than any guess of a panel's size allows for."""
+    with style.use("cvpr"):
+        figure, ((axes,),) = draw.panels("cvpr", 1, 1.62)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="x")
+        axes.secondary_xaxis("top").set_xlabel("x")
+        draw.legend(figure, [Line2D([], [], label=f"a method, number {n}") for n in range(6)])
+        draw.note(figure, ["many words " * 20])
+        style.settle(figure)
+        line = [(x, height) for x in np.linspace(0, 1, 25)]
+        draw.label(axes, "a name", [(0.98, 0.02, "right", "bottom"), (0.98, 0.5, "right", "bottom")], line)
+        figure.canvas.draw()
+        box = axes.texts[0].get_window_extent(figure.canvas.get_renderer())
+    assert not box.y0 < axes.transData.transform((0, height))[1] < box.y1
 
 
 def test_pareto_by_a_slow_loop():
