@@ -49,9 +49,8 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, doctor
         shared.say_json({**known, "trials": rows})
         return
     cells: dict[tuple, list[dict]] = {}
-    for row in rows:
-        if row["phase"] == "tuning":
-            continue
+    main = [row for row in rows if row["phase"] != "tuning"]
+    for row in main:
         cells.setdefault((row["label"], row["budget"], row["dataset"], row["trained"]), []).append(row)
     click.echo(f"{asked.name}: {asked.question}" if asked.question else asked.name)
     if asked.precision:
@@ -70,7 +69,7 @@ def command(study, store, data, settings, seeds, many, workers, no_probe, doctor
         ),
         right=("trained", "share", "error", "seeds"),
     )
-    for line in dict.fromkeys(_uneven(row) for row in rows if row["budget"]):
+    for line in dict.fromkeys(_uneven(row) for row in main if row["budget"]):
         if line:
             click.echo(line)
     for row in rows:

@@ -105,6 +105,11 @@ def test_blocks_of_another_size_are_said():
     assert _uneven({**row, "trial": {"options": {"rank": 2}}}) == ""
 
 
+def test_they_are_said_once_and_not_for_each_trial_of_a_search(plan):
+    _, out = plan(STUDY.replace("2%", "1%") + "tune: {recipe.lr: [1e-3, 1e-2]}\n", "--no-probe")
+    assert len(re.findall("^uneven: ", out, flags=re.MULTILINE)) == 1, out
+
+
 def test_the_cost_is_measured_once_and_told(plan, data, monkeypatch):
     code, out = plan(STUDY, "--workers", "2")
     assert code == 0
