@@ -155,7 +155,7 @@ def _line(budget: str, c: Cell) -> str:
     score = f"{c.mean:6.2f}" + (f" ± {half:<5.2f}" if half is not None else " " * 8)
     seeds = "one seed" if len(c.statuses) == 1 else f"{len(c.values)} of {len(c.statuses)} seeds"
     story = "" if c.status == "ok" else f"  ({seeds})"
-    return f"  {budget:>6}  {c.series:<22.22} {score} {style.count(c.trained or 0):>6}{story}"
+    return f"  {budget:>6}  {c.series:<30.30} {score} {style.count(c.trained or 0):>6}{story}"
 
 
 def _counts(trials: pd.DataFrame) -> str:
