@@ -26,6 +26,8 @@ CHOICES = {
 # Ways for a trial to have no score, the most telling first.
 FAILURES = ("infeasible", "diverged", "oom", "failed", "pruned", "lost", "missing")
 
+FEW = 4  # cells that a note names one by one
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -220,13 +222,32 @@ def resampled(found: Iterable[Cell]) -> list[str]:
 
 
 def unreached(found: Iterable[Cell]) -> list[str]:
-    """Which intervals are wider than the study asks for: a sentence, or nothing."""
-    told, width = [], 0.0
-    for c in found:
-        if c.width and c.values and c.known.half is not None and c.known.half > c.width * (1 + 1e-9):
-            at, width = f" at {c.budget}" if c.budget else "", c.width
-            told.append(f"{c.series}{at} on {palette.name(c.dataset)} ± {c.known.half:.2f} with {c.story}")
-    return [f"width of ± {width:g} not reached: {', '.join(told)}"] if told else []
+    """Which intervals are wider than the study asks for, or of more than `FEW` how many: a sentence, or nothing."""
+    asked = [c for c in found if c.width and c.values and c.known.half is not None]
+    wide = [c for c in asked if _wider(c)]
+    if not wide:
+        return []
+    halves = [float(c.known.half or 0) for c in wide]
+    if len(wide) > FEW:
+        reach = f"± {min(halves):.2f} to {max(halves):.2f}"
+        return [f"width of ± {wide[0].width:g} not reached in {len(wide)} of {len(asked)} cells: {reach}"]
+    named = (f"{_at(c)} on {palette.name(c.dataset)}" for c in wide)
+    told = [f"{at} ± {half:.2f} with {c.story}" for at, half, c in zip(named, halves, wide, strict=True)]
+    return [f"width of ± {wide[0].width:g} not reached: {', '.join(told)}"]
+
+
+def _wider(c: Cell) -> bool:
+    """Whether its interval is wider than the study asks for."""
+    return bool(c.width and c.values and (c.known.half or 0.0) > c.width * (1 + 1e-9))
+
+
+def _waits(c: Cell) -> bool:
+    """Whether all that it lacks is further seeds, as its pilot asks for them."""
+    return bool(c.design) and c.status == "partial" and set(c.statuses) == {"ok", "missing"}
+
+
+def _at(c: Cell) -> str:
+    return f"{c.series} at {c.budget}" if c.budget else c.series
 
 
 def sources(found: Iterable[Cell]) -> list[str]:
@@ -253,15 +274,22 @@ def leading(found: Sequence[Cell], most: int = 12) -> tuple[list[Cell], str]:
 
 
 def gaps(found: Sequence[Cell]) -> list[str]:
-    """What a reader must know before trusting a mean: one line per kind of gap, the cells of it named."""
+    """What a reader must know before trusting a mean: one line per kind of gap, the cells of it named.
+
+    Of more than `FEW` cells that only wait for further seeds, how many; what `unreached` tells is not told twice.
+    """
+    waiting = [c for c in found if _waits(c) and not _wider(c)]
+    waiting = waiting if len(waiting) > FEW else []
     grouped: dict[tuple[str, str], list[str]] = {}
     for c in found:
-        if c.status != "ok":
-            at = f"{c.series} at {c.budget}" if c.budget else c.series
-            grouped.setdefault((at, "one seed, no interval" if c.status == "single" else c.story), []).append(c.dataset)
+        if c.status != "ok" and c not in waiting and not (_waits(c) and _wider(c)):
+            why = "one seed, no interval" if c.status == "single" else c.story
+            grouped.setdefault((_at(c), why), []).append(c.dataset)
     everywhere = {c.dataset for c in found}
     lines: dict[str, list[str]] = {}
     for (at, why), where in grouped.items():
         there = "" if set(where) == everywhere else f" ({', '.join(palette.name(d) for d in dict.fromkeys(where))})"
         lines.setdefault(why, []).append(at + there)
-    return [*(f"{', '.join(some)}: {why}" for why, some in lines.items()), *unreached(found)]
+    told = [f"{', '.join(some)}: {why}" for why, some in lines.items()]
+    told += [f"fewer seeds so far than asked for: {len(waiting)} cells"] * bool(waiting)
+    return [*told, *unreached(found)]

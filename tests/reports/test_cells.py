@@ -11,6 +11,7 @@ import pytest
 from reports.cells import cells, gaps, home, leading, protocol
 from reports.compare import records_of
 from reports.declared import declared, leaves
+from reports.statistics.stein import Design
 
 
 def _of(results, **wanted):
@@ -54,6 +55,32 @@ def test_statuses(results):
     assert (alone.status, alone.interval.half) == ("single", None)
     assert _of(results, label="zero_shot", dataset="synth_cuhk").status == "ok"
     assert gaps(home(cells(results)))[0] == "Full fine-tuning (S-ICFG): 2 of 3 seeds (1 out of memory)"
+
+
+@pytest.fixture
+def pilots(whole):
+    """Cells of one method at so many budgets whose pilots are through, and whose further seeds are not run."""
+    some = _of(whole, label="lora", budget="1%", dataset="synth_cuhk")
+    design = Design(first=3, width=0.01, most=5, of="mean", to=None)
+    lacks = dataclasses.replace(some, design=design, width=0.01, statuses=(*some.statuses, "missing", "missing"))
+    return lambda n, **more: [dataclasses.replace(lacks, budget=f"{k}%", **more) for k in range(1, n + 1)]
+
+
+def test_a_cell_that_waits_for_further_seeds_is_told_once(pilots):
+    few = gaps(pilots(4))
+    assert len(few) == 1 and few[0].startswith("width of ± 0.01 not reached: LoRA at 1% on S-CUHK ± ")
+    assert few[0].count("3 of 5 seeds (2 not run)") == few[0].count("LoRA") == 4
+    half = f"{pilots(1)[0].known.half:.2f}"
+    assert gaps(pilots(5)) == [f"width of ± 0.01 not reached in 5 of 5 cells: ± {half} to {half}"]
+
+
+def test_cells_that_only_wait_are_counted_and_what_failed_is_named(pilots):
+    named = "LoRA at 1%, LoRA at 2%, LoRA at 3%, LoRA at 4%: 3 of 5 seeds (2 not run)"
+    assert gaps(pilots(4, width=None)) == [named]
+    assert gaps(pilots(5, width=None)) == ["fewer seeds so far than asked for: 5 cells"]
+    failed = [dataclasses.replace(c, statuses=(*c.statuses[:-1], "failed")) for c in pilots(5)]
+    told = gaps(failed)
+    assert told[0].count("LoRA") == 5 and told[0].endswith("3 of 5 seeds (1 failed, 1 not run)") and len(told) == 2
 
 
 def test_no_gaps_where_there_are_none(whole):

@@ -18,12 +18,17 @@ def name(seeds: dict) -> str:
 
 
 def unreached(groups: Iterable[Group]) -> list[str]:
-    """One sentence about all groups whose interval is wider than asked for."""
-    wide = [g for g in groups if g.width and g.scores and g.interval.half and g.interval.half > g.width]
+    """One sentence about all groups whose interval is wider than asked for; of five or more, their number and range."""
+    asked = [g for g in groups if g.width and g.scores and g.interval.half]
+    wide = [g for g in asked if g.interval.half > g.width]
     told = [
         f"{g.series}{f' at {g.budget}' * bool(g.budget)} on {NAMES[g.dataset]} ± {g.interval.half:.2f} with {g.story}"
         for g in wide
     ]
+    if len(wide) > 4:
+        ends = sorted(g.interval.half for g in wide)
+        where = f"{len(wide)} of {len(asked)} cells: ± {ends[0]:.2f} to {ends[-1]:.2f}"
+        return [f"width of ± {wide[0].width:g} not reached in {where}"]
     return [f"width of ± {wide[0].width:g} not reached: {', '.join(told)}"] if wide else []
 
 

@@ -92,18 +92,24 @@ def signs(groups: Iterable[Group]) -> list[str]:
 
 
 def gaps(groups: Sequence[Group]) -> list[str]:
-    """What is not whole, by kind of gap; the data sets where it is not so in all."""
+    """What is not whole, by kind of gap; the data sets where it is not so in all. Cells that wait for further seeds are
+    told by `unreached` where they are too wide, and counted where there are five or more."""
+    waits = [g for g in groups if g.first and g.status == "partial" and set(g.lost) == {"missing"}]
+    wide = [g for g in waits if g.width and g.interval.half and g.interval.half > g.width]
+    narrow = [g for g in waits if g not in wide]
+    counted = [f"fewer seeds so far than asked for: {len(narrow)} cells"] if len(narrow) > 4 else []
+    left_out = wide + (narrow if counted else [])
     places = {g.dataset for g in groups}
     where: dict[tuple[str, str], list[str]] = {}
     for g in groups:
-        if g.status != "ok":
+        if g.status != "ok" and g not in left_out:
             why = "one seed, no interval" if g.status == "single" else g.story
             where.setdefault((why, f"{g.series} at {g.budget}" if g.budget else g.series), []).append(g.dataset)
     lines: dict[str, list[str]] = {}
     for (why, who), some in where.items():
         there = "" if set(some) == places else f" ({', '.join(NAMES[d] for d in some)})"
         lines.setdefault(why, []).append(who + there)
-    return [*(f"{', '.join(some)}: {why}" for why, some in lines.items()), *unreached(groups)]
+    return [*(f"{', '.join(some)}: {why}" for why, some in lines.items()), *counted, *unreached(groups)]
 
 
 def largest(groups: Iterable[Group]) -> list[Group]:
