@@ -34,7 +34,7 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("budget_curve", f"{F}/budget_curve.py", "pareto([(c.size, c.score) for c in points", "pareto([(-c.size, c.score) for c in points"),
     ("budget_curve", f"{F}/budget_curve.py", "(c.trained, c.mean) in front", "c.trained in [x for x, _ in front]"),
     ("budget_curve", f"{F}/budget_curve.py", "100 * x / base, lambda", "100 * x / (base + x), lambda"),
-    ("budget_curve", f"{F}/budget_curve.py", "artists.label(axes, palette.name(place), NAMES", "artists.label(axes, palette.name(where[0]), NAMES"),
+    ("budget_curve", f"{F}/budget_curve.py", "(palette.name(place), NAMES", "(palette.name(where[0]), NAMES"),
     ("budget_curve", f"{F}/budget_curve.py", "by_metric[metric] if c.dataset == place]", "by_metric[metric] if c.dataset == where[-1]]"),
     ("budget_curve", f"{F}/budget_curve.py", "*artists.signs(every), *gaps(every)])", "*artists.signs(every), *gaps(every)[1:]])"),
     ("budget_curve_map", f"{F}/budget_curve_map.py", 'metrics=("mAP",)', 'metrics=("mINP",)'),
