@@ -19,6 +19,7 @@ from matplotlib.ticker import NullFormatter
 
 from reports.cells import Cell, cells, gaps, home, leading, places
 from reports.drawing import artists, palette, style
+from reports.drawing.labels import label
 from reports.drawing.palette import GREY, Look
 from reports.drawing.style import Sheet
 from reports.untrained import named, untrained
@@ -26,7 +27,7 @@ from reports.untrained import named, untrained
 if TYPE_CHECKING:
     from harness.store.store import Results
 
-# Where the name of a panel may stand, as in `artists.label`.
+# Where the name of a panel may stand, as in `label`.
 NAMES = [
     (x, y, side, up)
     for y, up in ((0.02, "bottom"), (0.98, "top"), (0.14, "bottom"), (0.5, "bottom"))
@@ -71,7 +72,7 @@ def draw(results: Results, preset: str = "cvpr", metrics: Sequence[str] = ("R1",
         style.settle(figure)
         for axes, wanted, busy in labels:
             for words, spots, look in wanted:
-                busy += artists.label(axes, words, spots, busy, **look)
+                busy += label(axes, words, spots, busy, **look)
     return style.keep(figure, pd.DataFrame(numbers))
 
 

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from reports.cells import cells, home
 from reports.drawing import artists as draw
 from reports.drawing import palette, style
+from reports.drawing.labels import label
 from reports.figures import budget_curve, budget_curve_map
 from reports.figures.budget_curve import backbone_parameters, pareto
 
@@ -105,7 +106,7 @@ def test_a_label_keeps_off_a_line_in_a_panel_as_it_was_laid_out(height):
         draw.note(figure, ["many words " * 20])
         style.settle(figure)
         line = [(x, height) for x in np.linspace(0, 1, 25)]
-        draw.label(axes, "a name", [(0.98, 0.02, "right", "bottom"), (0.98, 0.5, "right", "bottom")], line)
+        label(axes, "a name", [(0.98, 0.02, "right", "bottom"), (0.98, 0.5, "right", "bottom")], line)
         figure.canvas.draw()
         box = axes.texts[0].get_window_extent(figure.canvas.get_renderer())
     assert not box.y0 < axes.transData.transform((0, height))[1] < box.y1
