@@ -223,22 +223,26 @@ def resampled(found: Iterable[Cell]) -> list[str]:
 
 def unreached(found: Iterable[Cell]) -> list[str]:
     """Which intervals are wider than the study asks for, or of more than `FEW` how many: a sentence, or nothing."""
-    asked = [c for c in found if c.width and c.values and c.known.half is not None]
-    wide = [c for c in asked if _wider(c)]
+    asked = [(c, half) for c in found if (half := _half(c)) is not None]
+    wide = [(c, half) for c, half in asked if _wider(c)]
     if not wide:
         return []
-    halves = [float(c.known.half or 0) for c in wide]
+    width, halves = wide[0][0].width, [half for _, half in wide]
     if len(wide) > FEW:
         reach = f"± {min(halves):.2f} to {max(halves):.2f}"
-        return [f"width of ± {wide[0].width:g} not reached in {len(wide)} of {len(asked)} cells: {reach}"]
-    named = (f"{_at(c)} on {palette.name(c.dataset)}" for c in wide)
-    told = [f"{at} ± {half:.2f} with {c.story}" for at, half, c in zip(named, halves, wide, strict=True)]
-    return [f"width of ± {wide[0].width:g} not reached: {', '.join(told)}"]
+        return [f"width of ± {width:g} not reached in {len(wide)} of {len(asked)} cells: {reach}"]
+    told = [f"{_at(c)} on {palette.name(c.dataset)} ± {half:.2f} with {c.story}" for c, half in wide]
+    return [f"width of ± {width:g} not reached: {', '.join(told)}"]
+
+
+def _half(c: Cell) -> float | None:
+    """Half of its interval; None without one, and where the study asks for no width."""
+    return c.interval.half if c.width and c.interval else None
 
 
 def _wider(c: Cell) -> bool:
     """Whether its interval is wider than the study asks for."""
-    return bool(c.width and c.values and (c.known.half or 0.0) > c.width * (1 + 1e-9))
+    return (_half(c) or 0.0) > (c.width or 0.0) * (1 + 1e-9)
 
 
 def _waits(c: Cell) -> bool:
@@ -278,11 +282,10 @@ def gaps(found: Sequence[Cell]) -> list[str]:
 
     Of more than `FEW` cells that only wait for further seeds, how many; what `unreached` tells is not told twice.
     """
-    waiting = [c for c in found if _waits(c) and not _wider(c)]
-    waiting = waiting if len(waiting) > FEW else []
+    waiting = sum(_waits(c) and not _wider(c) for c in found)
     grouped: dict[tuple[str, str], list[str]] = {}
     for c in found:
-        if c.status != "ok" and c not in waiting and not (_waits(c) and _wider(c)):
+        if c.status != "ok" and not (_waits(c) and (waiting > FEW or _wider(c))):
             why = "one seed, no interval" if c.status == "single" else c.story
             grouped.setdefault((_at(c), why), []).append(c.dataset)
     everywhere = {c.dataset for c in found}
@@ -291,5 +294,5 @@ def gaps(found: Sequence[Cell]) -> list[str]:
         there = "" if set(where) == everywhere else f" ({', '.join(palette.name(d) for d in dict.fromkeys(where))})"
         lines.setdefault(why, []).append(at + there)
     told = [f"{', '.join(some)}: {why}" for why, some in lines.items()]
-    told += [f"fewer seeds so far than asked for: {len(waiting)} cells"] * bool(waiting)
+    told += [f"fewer seeds so far than asked for: {waiting} cells"] * (waiting > FEW)
     return [*told, *unreached(found)]

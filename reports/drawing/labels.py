@@ -18,8 +18,8 @@ def label(
 
     How much of a panel words cover is known once the figure is laid out (`style.settle`).
     """
-    p = style.preset(style.sheet(axes).upbench_preset)
     figure = style.sheet(axes)
+    p = style.preset(figure.upbench_preset)
     panel = axes.get_position()
     w = width(figure, words, p.small) / (panel.width * figure.get_figwidth())
     h = 1.1 * p.small / 72 / (panel.height * figure.get_figheight())

@@ -112,7 +112,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("stein", CELLS + "[precision of width]", TABLE, "half <= design.width * (1 + 1e-9)", "half <= 2 * design.width"),
     ("stein", CELLS + "[precision of width]", TABLE, "asked(own, design)", "min(asked(own, design) or 0, design.most)"),
     ("stein", CELLS + "[main of width]", "reports/cells.py", "if self.design and len(self.values) > 1:", "if False:"),
-    ("stein", NOTES + "[main of width]", "reports/cells.py", "(c.known.half or 0.0) > c.width * (1 + 1e-9)", "(c.known.half or 0.0) > 99"),
+    ("stein", NOTES + "[main of width]", "reports/cells.py", "(_half(c) or 0.0) > (c.width or 0.0) * (1 + 1e-9)", "(_half(c) or 0.0) > 99"),
     ("stein", NOTES + "[main of width]", "reports/cells.py", 'if c.design), None)', 'if not c.design), None)'),
     ("stein", NOTES + "[budget of precision]", "reports/cells.py", 'design.width if design and design.of == "mean" else None', "design and design.width"),
     ("stein", NOTES + "[pairwise of width]", "reports/tables/pairwise.py", "        *resampled(found),\n", ""),

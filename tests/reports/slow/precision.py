@@ -17,10 +17,15 @@ def name(seeds: dict) -> str:
     return f"Stein's two-stage interval, pilot of {seeds['first']}"
 
 
+def wider(g: Group) -> bool:
+    """Whether its interval is wider than asked for."""
+    return bool(g.width and g.scores and g.interval.half and g.interval.half > g.width)
+
+
 def unreached(groups: Iterable[Group]) -> list[str]:
     """One sentence about all groups whose interval is wider than asked for; of five or more, their number and range."""
     asked = [g for g in groups if g.width and g.scores and g.interval.half]
-    wide = [g for g in asked if g.interval.half > g.width]
+    wide = [g for g in asked if wider(g)]
     told = [
         f"{g.series}{f' at {g.budget}' * bool(g.budget)} on {NAMES[g.dataset]} ± {g.interval.half:.2f} with {g.story}"
         for g in wide

@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from tests.reports.slow import names
 from tests.reports.slow.drawn import ANY, FIGURE, Mark
 from tests.reports.slow.names import LOOKS, NAMES
-from tests.reports.slow.precision import unreached
+from tests.reports.slow.precision import unreached, wider
 from tests.reports.slow.study import Group
 
 MARKER = 3.8  # points
@@ -95,7 +95,7 @@ def gaps(groups: Sequence[Group]) -> list[str]:
     """What is not whole, by kind of gap; the data sets where it is not so in all. Cells that wait for further seeds are
     told by `unreached` where they are too wide, and counted where there are five or more."""
     waits = [g for g in groups if g.first and g.status == "partial" and set(g.lost) == {"missing"}]
-    wide = [g for g in waits if g.width and g.interval.half and g.interval.half > g.width]
+    wide = [g for g in waits if wider(g)]
     narrow = [g for g in waits if g not in wide]
     counted = [f"fewer seeds so far than asked for: {len(narrow)} cells"] if len(narrow) > 4 else []
     left_out = wide + (narrow if counted else [])
