@@ -57,14 +57,14 @@ if TYPE_CHECKING:
     from harness.training.losses._similarity import same as same
     from reports.cells import Cell as Cell
     from reports.cells import cells as cells
-    from reports.cells import gaps as gaps
     from reports.cells import home as home
     from reports.cells import leading as leading
     from reports.cells import places as places
-    from reports.cells import protocol as protocol
     from reports.drawing import artists as artists
     from reports.drawing import palette as palette
     from reports.drawing import style as style
+    from reports.sentences import gaps as gaps
+    from reports.sentences import protocol as protocol
     from reports.table import Column as Column
     from reports.table import Table as Table
     from reports.table import Value as Value
@@ -123,11 +123,11 @@ OFFERED: dict[str, str] = {
     # for authors of figures and tables
     "Cell": "reports.cells",
     "cells": "reports.cells",
-    "gaps": "reports.cells",
+    "gaps": "reports.sentences",
     "home": "reports.cells",
     "leading": "reports.cells",
     "places": "reports.cells",
-    "protocol": "reports.cells",
+    "protocol": "reports.sentences",
     "artists": "reports.drawing",
     "palette": "reports.drawing",
     "style": "reports.drawing",

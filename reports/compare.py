@@ -12,7 +12,16 @@ import pandas as pd
 
 from reports.cells import Cell
 from reports.declared import remembered
-from reports.statistics import Difference, by_seed, difference, holm, two_stage_difference
+from reports.statistics import (
+    Difference,
+    Interval,
+    by_seed,
+    difference,
+    holm,
+    over_seeds,
+    two_stage,
+    two_stage_difference,
+)
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -159,6 +168,16 @@ def paired(a: Cell, b: Cell) -> dict[int, float]:
     return {
         seeds[j if a.trained == 0 else i]: a.values[a.ids.index(i)] - b.values[b.ids.index(j)] for i, j in _shared(a, b)
     }
+
+
+def gap_over_seeds(a: Cell, b: Cell) -> Interval | None:
+    """A minus B in points, paired by seed, with the interval of the study's design over seeds alone; None where the
+    two have no seed in common."""
+    gaps = paired(a, b)
+    if not gaps:
+        return None
+    values = np.array(list(gaps.values()))
+    return two_stage(values, list(gaps), a.design.first) if a.design else over_seeds(values)
 
 
 def _shared(a: Cell, b: Cell) -> list[tuple[str, str]]:

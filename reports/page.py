@@ -18,10 +18,11 @@ from harness import parallel, registry
 from harness.errors import UserError, nearest
 from harness.labels import labels
 from reports import latex, literature, releases
-from reports.cells import WORDS, Cell, cells, gaps, home, places
+from reports.cells import WORDS, Cell, cells, home, places
 from reports.declared import declared
 from reports.drawing import palette, style
 from reports.recipes import recipes
+from reports.sentences import gaps
 from reports.site.templates import template
 from reports.table import Table
 

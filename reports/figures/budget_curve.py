@@ -17,11 +17,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from reports.cells import Cell, cells, gaps, home, leading, places
+from reports.cells import Cell, cells, home, leading, places
 from reports.drawing import artists, palette, style
 from reports.drawing.labels import label
 from reports.drawing.palette import GREY, Look
 from reports.drawing.style import Sheet
+from reports.sentences import gaps
 from reports.untrained import named, untrained
 
 if TYPE_CHECKING:

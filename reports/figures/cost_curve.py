@@ -12,9 +12,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from reports.cells import Cell, cells, gaps, home, leading, places
+from reports.cells import Cell, cells, home, leading, places
 from reports.drawing import artists, palette, style
 from reports.figures.budget_curve import pareto
+from reports.sentences import gaps
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -13,9 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from reports.cells import Cell, cells, gaps, home, places
+from reports.cells import Cell, cells, home, places
 from reports.declared import short, text
 from reports.drawing import artists, palette, style
+from reports.sentences import gaps
 from reports.untrained import named, untrained
 
 if TYPE_CHECKING:

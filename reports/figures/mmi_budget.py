@@ -13,10 +13,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.cells import Cell, cells, gaps, home, leading
+from reports.cells import Cell, cells, home, leading
 from reports.drawing import artists, palette, style
 from reports.drawing.palette import Look
 from reports.robustness.drops import Robustness, Under, marked, over, robustness
+from reports.sentences import gaps
 from reports.statistics import Interval
 
 if TYPE_CHECKING:

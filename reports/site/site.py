@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import literature, page
-from reports.cells import cells, home, places, protocol
+from reports.cells import cells, home, places
 from reports.declared import declared, short, text
 from reports.drawing import palette, style
+from reports.sentences import protocol
 from reports.site import elsewhere, methods
 from reports.site.composite import FORMULA
 from reports.site.entries import MOST, Entry, domains, entries, ordered

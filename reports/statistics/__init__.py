@@ -3,7 +3,7 @@
 Read `intervals.py` first. Figures, tables and the page import from here.
 """
 
-from reports.statistics.intervals import Interval, over_both, over_identities, over_seeds
+from reports.statistics.intervals import Interval, over_both, over_identities, over_seeds, strays
 from reports.statistics.letters import letters
 from reports.statistics.optimism import Optimism, optimism
 from reports.statistics.paired import (
@@ -57,6 +57,7 @@ __all__ = [
     "saturation",
     "seeds_needed",
     "share",
+    "strays",
     "two_stage",
     "two_stage_difference",
     "wilcoxon",

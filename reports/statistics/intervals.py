@@ -50,6 +50,17 @@ def over_seeds(values: np.ndarray, level: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
+def strays(values: np.ndarray) -> np.ndarray:
+    """Those of `values` [n], in points, that lie too far from their median for the same normal distribution.
+
+    Too far is more than ten points and more than five standard deviations, as the median absolute deviation has them
+    (Hampel, J. Am. Statist. Assoc. 69, 1974): a training that failed, not one that was unlucky. Ten points, since with
+    few queries many scores are equal and their deviation is 0.
+    """
+    off = np.abs(_finite(values) - np.median(values))
+    return values[off > max(10.0, 5 * 1.4826 * float(np.median(off)))]
+
+
 def over_identities(
     values: np.ndarray, person: np.ndarray, level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> Interval:

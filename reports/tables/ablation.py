@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import cells, home, means, places, protocol, resampled
+from reports.cells import cells, home, places
 from reports.compare import records_of
 from reports.declared import declared
 from reports.drawing import palette, style
 from reports.figures.ablation import groups, parts
+from reports.sentences import means, protocol, resampled
 from reports.statistics import holm
 from reports.table import Column, Entry, Table, Value
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.cells import Cell, cells, home, means, places, protocol
+from reports.cells import Cell, cells, home, places
 from reports.drawing import palette, style
+from reports.sentences import means, protocol
 from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from reports.cells import Cell, cells, home, places, sources
+from reports.cells import Cell, cells, home, places
 from reports.drawing import palette, style
+from reports.sentences import sources
 from reports.table import Column, Entry, Table, Value
 
 if TYPE_CHECKING:

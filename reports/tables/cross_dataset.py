@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.cells import cells, means, places, protocol
+from reports.cells import cells, places
 from reports.drawing import palette
 from reports.figures.cross_dataset import overlaps, shown
 from reports.robustness.shifts import domains
+from reports.sentences import means, protocol
 from reports.table import Column, Entry, Table, Value
 from reports.untrained import untrained
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.cells import cells, home, means, places, protocol
+from reports.cells import cells, home, places
 from reports.drawing import palette, style
 from reports.figures.data_fraction import lines
+from reports.sentences import means, protocol
 from reports.table import Column, Entry, Table, Value
 from reports.untrained import untrained
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports import releases
-from reports.cells import Cell, cells, home, means, places, protocol
+from reports.cells import Cell, cells, home, places
 from reports.compare import Records, records_of
 from reports.drawing import palette, style
+from reports.sentences import means, protocol
 from reports.table import Column, Table, Value
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import Cell, cells, home, places, sources
+from reports.cells import Cell, cells, home, places
 from reports.drawing import palette
+from reports.sentences import sources
 from reports.statistics import optimism
 from reports.table import Column, Entry, Table, Value
 

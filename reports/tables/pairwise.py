@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import Cell, cells, home, places, resampled, sources
+from reports.cells import Cell, cells, home, places
 from reports.compare import Records, records_of
 from reports.drawing import palette
+from reports.sentences import resampled, sources
 from reports.statistics import detectable, holm, mcnemar, seeds_needed, wilcoxon
 from reports.table import Column, Entry, Table, Value
 

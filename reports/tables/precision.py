@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import Cell, cells, home, places, protocol
+from reports.cells import Cell, cells, home, places
 from reports.compare import paired
 from reports.declared import design_of
 from reports.drawing import palette
+from reports.sentences import protocol
 from reports.statistics import Design, Interval, asked, pilot, two_stage
 from reports.table import Column, Entry, Table, Value
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.cells import Cell, cells, home, places, sources
+from reports.cells import Cell, cells, home, places
 from reports.compare import Records, records_of, reference
 from reports.drawing import palette, style
 from reports.figures.saturation import laws
+from reports.sentences import sources
 from reports.statistics import Law
 from reports.table import Column, Entry, Table, Value
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.cells import Cell, cells, home, places, protocol
+from reports.cells import Cell, cells, home, places
 from reports.declared import design_of
 from reports.drawing import palette
+from reports.sentences import protocol
 from reports.spread.parts import of_cell
 from reports.statistics import Components
 from reports.statistics.costs import median

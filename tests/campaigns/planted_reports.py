@@ -203,6 +203,9 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
 
 NOTES = "tests/reports/test_recomputed_tables.py::test_every_note_is_what_the_slow_script_says"
 MAIN, COST = "reports/tables/main.py", "reports/tables/cost.py"
+AGAINST = "reports/tables/against_full.py"
+STRAYS = "tests/reports/test_statistics_intervals.py::test_a_training_that_failed_strays_and_a_wide_spread_does_not"
+LEARNT = "tests/reports/test_cells.py::test_a_seed_that_did_not_learn_is_told_in_figures_and_tables"
 
 # table, file, text, fault
 PRINTED = [
@@ -232,6 +235,10 @@ PRINTED = [
         'adjusted = [holm(np.array([row["p"]]))[0] for row in rows[start:]]',
     ),
     ("data_fraction", "reports/tables/data_fraction.py", "style.percent(x)} %", "style.percent(x / 100)} %"),
+    ("against_full", AGAINST, "holm(np.array([p for _, p in known]))", "np.array([p for _, p in known])"),
+    ("against_full", AGAINST, "known.append((row, gap.p))", "known.append((row, gap.p)) if c.budget else None"),
+    ("against_full", AGAINST, "alone = gap_over_seeds(c, full)", "alone = gap_over_seeds(full, c)"),
+    ("against_full of width", "reports/compare.py", "list(gaps), a.design.first) if a.design else over_seeds(values)", "list(gaps), 99) if a.design else over_seeds(values)"),
 ]  # fmt: skip
 SAID = [
     ("main", MAIN, 's["seconds"] / s.get("shared_by", 1)', 's["seconds"]'),
@@ -239,11 +246,18 @@ SAID = [
     ("main", MAIN, "if c.trained and not c.tuned]", "if not c.tuned]"),
     ("main", MAIN, "{key}={search['values'][key]}", "{key}={search['trials']}"),
     ("main", "reports/releases.py", "if len(seen) > 1:", "if len(seen) > 2:"),
-    ("main", "reports/cells.py", "for w in CHOICES if w in {c.choice", "for w in CHOICES if w not in {c.choice"),
-    ("budget", "reports/cells.py", "    found = [c for c in found if c.val]", "    found = [c for c in found if not c.val]"),
+    ("main", "reports/sentences.py", "for w in CHOICES if w in {c.choice", "for w in CHOICES if w not in {c.choice"),
+    ("budget", "reports/sentences.py", "    found = [c for c in found if c.val]", "    found = [c for c in found if not c.val]"),
     ("cost", COST, "if len(hardware) > 1 else", "if len(hardware) > 2 else"),
     ("saturation", "reports/tables/saturation.py", "at most {within:g} points", "at most {2 * within:g} points"),
     ("data_fraction", "reports/tables/data_fraction.py", '{c.mean:.2f}" for at', '{c.mean:.1f}" for at'),
+    ("against_full of width", AGAINST, "        *resampled(found),\n", ""),
+]  # fmt: skip
+PLANTED += [
+    ("strays", STRAYS, "reports/statistics/intervals.py", "max(10.0, 5 * 1.4826", "max(0.0, 5 * 1.4826"),
+    ("strays", STRAYS, "reports/statistics/intervals.py", "max(10.0, 5 * 1.4826", "max(10.0, 0 * 1.4826"),
+    ("strays", LEARNT, "reports/sentences.py", "*unreached(found), *strange(found)])", "*unreached(found)])"),
+    ("strays", LEARNT, "reports/sentences.py", "[*told, *unreached(found), *strange(found)]", "[*told, *unreached(found)]"),
 ]  # fmt: skip
 PLANTED += [("printed number", f"{CELLS}[{table}]", file, old, new) for table, file, old, new in PRINTED]
 PLANTED += [("printed number", f"{NOTES}[{table}]", file, old, new) for table, file, old, new in SAID]

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.cells import cells, gaps, home, leading, protocol
+from reports.cells import cells, home, leading
 from reports.compare import records_of
 from reports.declared import declared, leaves
+from reports.sentences import gaps, protocol
 from reports.statistics.stein import Design
 
 
@@ -81,6 +82,16 @@ def test_cells_that_only_wait_are_counted_and_what_failed_is_named(pilots):
     failed = [dataclasses.replace(c, statuses=(*c.statuses[:-1], "failed")) for c in pilots(5)]
     told = gaps(failed)
     assert told[0].count("LoRA") == 5 and told[0].endswith("3 of 5 seeds (1 failed, 1 not run)") and len(told) == 2
+
+
+def test_a_seed_that_did_not_learn_is_told_in_figures_and_tables(results):
+    """A mean with it has an interval that takes a normal spread."""
+    sound = next(c for c in home(cells(results)) if c.values and len(c.values) == 3)
+    lost = dataclasses.replace(sound, values=(*sound.values[:2], 2.25))
+    said = f"far from all other seeds, so the interval may not hold: {sound.series} on S-CUHK 2.2 of 3 seeds"
+    assert said in gaps([sound, lost])
+    assert said in protocol([sound, lost])
+    assert "far from" not in protocol([sound]) + " ".join(gaps([sound]))
 
 
 def test_no_gaps_where_there_are_none(whole):

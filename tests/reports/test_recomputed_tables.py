@@ -19,7 +19,7 @@ from tests.reports.slow.shown import latex_rows, markdown, same
 
 # Of a study that finds its number of seeds, beside those that have one of their own.
 FOUND = ("main of width", "budget of width", "pairwise of width", "precision of width", "budget of precision",
-         "variance of width")  # fmt: skip
+         "variance of width", "against_full of width")  # fmt: skip
 KEYS = ("dataset", "method", "budget", "a", "b", "trained_on")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.statistics import over_both, over_identities, over_seeds
+from reports.statistics import over_both, over_identities, over_seeds, strays
 
 
 def test_seeds_by_hand_and_by_scipy():
@@ -38,6 +38,28 @@ def _crossed(rng, people=50, each=6, seeds=1, person=1.0, seed=0.0, noise=0.5):
     easy = rng.normal(0, person, people)[index]
     values = easy + rng.normal(0, seed, (seeds, 1)) + rng.normal(0, noise, (seeds, people * each))
     return values, index
+
+
+@pytest.mark.parametrize(
+    ("values", "far"),
+    [
+        ([43.0, 44.1, 42.0, 2.3, 43.5], [2.3]),
+        ([43.0, 44.1, 42.0, 2.3, 43.5, 2.5, 43.7], [2.3, 2.5]),  # where a test for one outlier sees none
+        ([40.0, 40.0, 40.0, 49.9], []),  # few queries: equal scores, and one that is ten points off at most
+        ([40.0, 40.0, 40.0, 50.1], [50.1]),
+        ([20.0, 30.0, 40.0, 50.0, 60.0], []),  # wide, and normal
+        ([44.0, 2.0], []),  # which of two?
+        ([7.0], []),
+    ],
+)
+def test_a_training_that_failed_strays_and_a_wide_spread_does_not(values, far):
+    assert strays(np.array(values)).tolist() == far
+
+
+def test_hardly_a_normal_sample_strays():
+    rng = np.random.default_rng(0)
+    found = [len(strays(rng.normal(40, 4, n))) > 0 for n in (5, 8, 16) for _ in range(1000)]
+    assert sum(found) < 60  # of small samples the median deviation is now and then far too small
 
 
 def test_identities_against_a_slow_loop():

@@ -74,6 +74,15 @@ def under(table: str, study: Study) -> list[str]:
             "Detectable: smallest true difference that these seeds see with 80 %; seeds needed: for the difference and "
             "the spread as they are, on these queries",
         ],
+        "against_full": lambda: [
+            protocol,
+            "− Full fine-tuning: points, paired by seed, ± half of "
+            f"{precision.name(study.seeds) if study.seeds else 'the t interval'}, 95 %, over seeds alone; beside it ± "
+            "half of the 95 % interval over seeds and identities, with its p, Holm's correction within a data set",
+            *[mixed] * bool(study.seeds),
+            "Seeds: those that both have; what is not trained stands against every seed",
+            ONE,
+        ],
         "data_fraction": lambda: [
             f"Rank-1: {protocol}; {HALF}",
             "Val and test are the same for all amounts; a smaller one lies inside a larger one",

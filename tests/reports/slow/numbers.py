@@ -10,6 +10,7 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from scipy import stats
@@ -40,14 +41,14 @@ def student(values: list[float]) -> Mean:
     """Mean with half of its 95 % t interval."""
     n = len(values)
     half = stats.t.ppf(0.975, n - 1) * math.sqrt(variance(values) / n) if n > 1 else None
-    return Mean(sum(values) / n, half, n)
+    return Mean(fmean(values), half, n)
 
 
 def two_stage(values: dict[int, float], first: int) -> Mean:
     """Mean of the values by seed, with half of Stein's interval: spread and degrees of freedom of the first seeds."""
     own, n = [v for seed, v in values.items() if seed < first], len(values)
     half = stats.t.ppf(0.975, len(own) - 1) * math.sqrt(variance(own) / n) if len(own) > 1 else None
-    return Mean(sum(values.values()) / n, half, n)
+    return Mean(fmean(values.values()), half, n)
 
 
 def holm(p: list[float]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from tests.reports.slow import numbers
 from tests.reports.slow import variance as spread
@@ -255,6 +256,34 @@ def ablation(study: Study) -> Rows:
     return rows
 
 
+def against_full(study: Study) -> Rows:
+    rows = []
+    every = study.groups("R1")
+    for place in dict.fromkeys(g.dataset for g in every):
+        (full,) = (g for g in every if (g.label, g.dataset) == ("full", place))
+        here, known = [], []
+        for g in every:
+            if g is full or g.dataset != place:
+                continue
+            row = _named(g) | {"trained": _count(g.of("trained")), "score": _mean(g)}
+            row |= dict.fromkeys(("seeds", "people", "p", "pairs"))
+            if g.label == "zero_shot":  # one trial, which stands for every seed
+                (ident,), (score,) = g.ids.values(), g.scores.values()
+                g = replace(g, ids=dict.fromkeys(full.ids, ident), scores=dict.fromkeys(full.ids, score))
+            both = [s for s in g.scores if s in full.scores]
+            if both:
+                gaps = {s: g.scores[s] - full.scores[s] for s in both}
+                alone = numbers.student(list(gaps.values())) if g.first is None else numbers.two_stage(gaps, g.first)
+                people, p = study.difference(g, full, "R1")
+                row |= {"seeds": Shown.of(alone), "people": Shown.of(people), "pairs": len(both)}
+                known.append((row, p))
+            here.append(row)
+        for (row, _), p in zip(known, numbers.holm([p for _, p in known]), strict=True):
+            row["p"] = _p(p)
+        rows += here
+    return rows
+
+
 COMMON = {
     "dataset": "Dataset", "method": "Method", "budget": "Budget", "trained": "Trained", "target": "Target",
     "error": "Error (%)", "share": "Share (%)", "seeds": "Seeds", "R1": "Rank-1", "R5": "Rank-5", "R10": "Rank-10",
@@ -272,12 +301,17 @@ COMMON = {
     "mcnemar": "McNemar p", "wilcoxon": "Wilcoxon p", "detectable": "Detectable", "needed": "Seeds needed",
 }  # fmt: skip
 
+AGAINST = {"score": "Rank-1", "seeds": "− Full fine-tuning over seeds", "people": "− Full fine-tuning and identities",
+           "pairs": "Seeds"}  # fmt: skip
+
 
 def head(table: str, key: str) -> str:
     """What stands above a column, with the group that it belongs to."""
     if table == "ablation":
         special = {"method": "Variant", "score": "Rank-1", "difference": "Δ to the whole"}
         return special.get(key) or COMMON.get(key) or NAMES[key]
+    if table == "against_full" and key in AGAINST:
+        return AGAINST[key]
     if table == "variance" and key in spread.HEADS:
         return spread.HEADS[key]
     if table == "precision" and key in ("difference", "reached"):
@@ -292,4 +326,4 @@ def head(table: str, key: str) -> str:
 
 
 TWINS = {f.__name__: f for f in (main, budget, cost, cross_dataset, optimism, saturation, pairwise, data_fraction,
-                                 ablation, robustness, precision, spread.variance)}  # fmt: skip
+                                 ablation, against_full, robustness, precision, spread.variance)}  # fmt: skip
