@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -185,11 +186,22 @@ def _tokens(tower: Tower, seen: Seen) -> Tensor:
 
 def _words(tower: TextTower, seen: Seen, ids: Tensor) -> Tensor:
     """Tokens at the places of `ids`; what a method puts between the start token and the words is left out."""
-    put = seen.stream.shape[1] - seen.came
-    if tower.inputs:
-        with torch.no_grad():  # an empty caption tells how far words are moved, whatever is cut from long ones
-            x, end = tower.embedding(ids[:1, :2]), torch.ones(1, dtype=torch.int64, device=ids.device)
-            for site in tower.inputs:
-                x, end = site(x, end)
-            put += int(end) - 1
+    put = seen.stream.shape[1] - seen.came + _moved(tower)
     return _tokens(tower, seen)[:, put : put + ids.shape[1]]
+
+
+_known: WeakKeyDictionary[TextTower, tuple[tuple[nn.Module, ...], int]] = WeakKeyDictionary()
+
+
+def _moved(tower: TextTower) -> int:
+    """How far the modules in `inputs` move the words, found once: reading it makes the host wait for the device."""
+    sites = tuple(tower.inputs)
+    if tower not in _known or _known[tower][0] != sites:
+        with torch.no_grad():  # an empty caption tells how far words are moved, whatever is cut from long ones
+            device = tower.position.device
+            x = tower.embedding(torch.zeros(1, 2, dtype=torch.int64, device=device))
+            end = torch.ones(1, dtype=torch.int64, device=device)
+            for site in sites:
+                x, end = site(x, end)
+            _known[tower] = sites, int(end) - 1
+    return _known[tower][1]

@@ -17,6 +17,7 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("waits", NOTHING, LOADER, "batch.ids, longest=int(self._lengths[batch.rows].max())", "batch.ids"),
     ("waits", NOTHING, LOADER, "images = images.to(self.device)", "pass"),
     ("waits", NOTHING, BATCHES, "torch.from_numpy(every).to(ids.device)", "torch.from_numpy(every)"),
+    ("waits", NOTHING, "harness/training/interaction.py", "if tower not in _known or _known[tower][0] != sites:", "if True:"),
     ("waits", NOTHING, TOKENS, "@functools.lru_cache(maxsize=8)\n", ""),
     ("waits", NOTHING, TOKENS, "torch.nonzero_static(labels, size=count)", "labels.nonzero()"),
     ("waits", NOTHING, AUGMENT, "@functools.lru_cache(maxsize=64)\n", ""),

@@ -54,6 +54,7 @@ def within(gpu: FakeGpu, method: str, **settings) -> tuple[list[str], list[str]]
                 "average": "decay 0.9",
             },
         ),
+        ("coop", {"losses": ("sdm", "mlm"), "augmentation": "none"}),
         ("full", {"losses": ("cmpm", "itc", "triplet"), "augmentation": "none", "sampler": "identity", "instances": 2}),
     ],
 )
