@@ -63,13 +63,13 @@ def strange(found: Iterable[Cell]) -> list[str]:
 
     Student's and Stein's intervals hold for a normal spread; one training that did not learn, and they do not.
     """
-    far = [(c, strays(np.array(c.values))) for c in found if len(c.values) > 2]
+    far = [(c, np.sort(strays(np.array(c.values)))) for c in found if len(c.values) > 2]
     told = [
-        f"{_at(c)} on {palette.name(c.dataset)} {', '.join(f'{v:.1f}' for v in sorted(some))} of {c.story}"
+        f"{_at(c)} on {palette.name(c.dataset)} {len(some)} of {len(c.values)} ({', '.join(f'{v:.1f}' for v in some)})"
         for c, some in far
         if len(some)
     ]
-    return [f"far from all other seeds, so the interval may not hold: {'; '.join(told)}"] if told else []
+    return [f"seeds far from all others, so the interval may not hold: {'; '.join(told)}"] if told else []
 
 
 def gaps(found: Sequence[Cell]) -> list[str]:

@@ -88,10 +88,10 @@ def test_a_seed_that_did_not_learn_is_told_in_figures_and_tables(results):
     """A mean with it has an interval that takes a normal spread."""
     sound = next(c for c in home(cells(results)) if c.values and len(c.values) == 3)
     lost = dataclasses.replace(sound, values=(*sound.values[:2], 2.25))
-    said = f"far from all other seeds, so the interval may not hold: {sound.series} on S-CUHK 2.2 of 3 seeds"
+    said = f"seeds far from all others, so the interval may not hold: {sound.series} on S-CUHK 1 of 3 (2.2)"
     assert said in gaps([sound, lost])
     assert said in protocol([sound, lost])
-    assert "far from" not in protocol([sound]) + " ".join(gaps([sound]))
+    assert "far" not in protocol([sound]) + " ".join(gaps([sound]))
 
 
 def test_no_gaps_where_there_are_none(whole):
