@@ -63,11 +63,11 @@ if TYPE_CHECKING:
     from reports.drawing import artists as artists
     from reports.drawing import palette as palette
     from reports.drawing import style as style
-    from reports.sentences import gaps as gaps
-    from reports.sentences import protocol as protocol
     from reports.table import Column as Column
     from reports.table import Table as Table
     from reports.table import Value as Value
+    from reports.words.sentences import gaps as gaps
+    from reports.words.sentences import protocol as protocol
 
 # Name -> the module that it comes from, or the package that it is a module of; read as text where code is hashed.
 OFFERED: dict[str, str] = {
@@ -123,11 +123,11 @@ OFFERED: dict[str, str] = {
     # for authors of figures and tables
     "Cell": "reports.cells",
     "cells": "reports.cells",
-    "gaps": "reports.sentences",
+    "gaps": "reports.words.sentences",
     "home": "reports.cells",
     "leading": "reports.cells",
     "places": "reports.cells",
-    "protocol": "reports.sentences",
+    "protocol": "reports.words.sentences",
     "artists": "reports.drawing",
     "palette": "reports.drawing",
     "style": "reports.drawing",

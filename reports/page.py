@@ -17,14 +17,15 @@ from markupsafe import Markup
 from harness import parallel, registry
 from harness.errors import UserError, nearest
 from harness.labels import labels
-from reports import latex, literature, releases
+from reports import latex, literature
 from reports.cells import WORDS, Cell, cells, home, places
 from reports.declared import declared
 from reports.drawing import palette, style
-from reports.recipes import recipes
-from reports.sentences import gaps
 from reports.site.templates import template
 from reports.table import Table
+from reports.words import releases
+from reports.words.recipes import recipes
+from reports.words.sentences import gaps
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -22,8 +22,8 @@ from reports.drawing import artists, palette, style
 from reports.drawing.labels import label
 from reports.drawing.palette import GREY, Look
 from reports.drawing.style import Sheet
-from reports.sentences import gaps
 from reports.untrained import named, untrained
+from reports.words.sentences import gaps
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from reports.cells import Cell, cells, home, leading, places
 from reports.drawing import artists, palette, style
 from reports.figures.budget_curve import pareto
-from reports.sentences import gaps
+from reports.words.sentences import gaps
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -16,8 +16,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 from reports.cells import Cell, cells, home, places
 from reports.declared import short, text
 from reports.drawing import artists, palette, style
-from reports.sentences import gaps
 from reports.untrained import named, untrained
+from reports.words.sentences import gaps
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -17,8 +17,8 @@ from reports.cells import Cell, cells, home, leading
 from reports.drawing import artists, palette, style
 from reports.drawing.palette import Look
 from reports.robustness.drops import Robustness, Under, marked, over, robustness
-from reports.sentences import gaps
 from reports.statistics import Interval
+from reports.words.sentences import gaps
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -16,11 +16,11 @@ from reports import literature, page
 from reports.cells import cells, home, places
 from reports.declared import declared, short, text
 from reports.drawing import palette, style
-from reports.sentences import protocol
 from reports.site import elsewhere, methods
 from reports.site.composite import FORMULA
 from reports.site.entries import MOST, Entry, domains, entries, ordered
 from reports.site.templates import template
+from reports.words.sentences import protocol
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -11,9 +11,9 @@ from reports.compare import records_of
 from reports.declared import declared
 from reports.drawing import palette, style
 from reports.figures.ablation import groups, parts
-from reports.sentences import means, protocol, resampled
 from reports.statistics import holm
 from reports.table import Column, Entry, Table, Value
+from reports.words.sentences import means, protocol, resampled
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -10,9 +10,9 @@ from reports.cells import Cell, cells, home, places
 from reports.compare import gap_over_seeds, records_of, reference
 from reports.declared import design_of
 from reports.drawing import palette, style
-from reports.sentences import protocol, resampled
 from reports.statistics import holm
 from reports.table import Column, Entry, Table, Value
+from reports.words.sentences import protocol, resampled
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from reports.cells import Cell, cells, home, places
 from reports.drawing import palette, style
-from reports.sentences import sources
 from reports.table import Column, Entry, Table, Value
+from reports.words.sentences import sources
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -8,9 +8,9 @@ from reports.cells import cells, places
 from reports.drawing import palette
 from reports.figures.cross_dataset import overlaps, shown
 from reports.robustness.shifts import domains
-from reports.sentences import means, protocol
 from reports.table import Column, Entry, Table, Value
 from reports.untrained import untrained
+from reports.words.sentences import means, protocol
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from reports.cells import cells, home, places
 from reports.drawing import palette, style
 from reports.figures.data_fraction import lines
-from reports.sentences import means, protocol
 from reports.table import Column, Entry, Table, Value
 from reports.untrained import untrained
+from reports.words.sentences import means, protocol
 
 if TYPE_CHECKING:
     from harness.store.store import Results

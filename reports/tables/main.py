@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import releases
 from reports.cells import Cell, cells, home, places
 from reports.compare import Records, records_of
 from reports.drawing import palette, style
-from reports.sentences import means, protocol
 from reports.table import Column, Table, Value
+from reports.words import releases
+from reports.words.sentences import means, protocol
 
 if TYPE_CHECKING:
     from harness.store.store import Results

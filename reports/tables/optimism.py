@@ -8,9 +8,9 @@ import numpy as np
 
 from reports.cells import Cell, cells, home, places
 from reports.drawing import palette
-from reports.sentences import sources
 from reports.statistics import optimism
 from reports.table import Column, Entry, Table, Value
+from reports.words.sentences import sources
 
 if TYPE_CHECKING:
     from harness.store.store import Results

@@ -10,9 +10,9 @@ import numpy as np
 from reports.cells import Cell, cells, home, places
 from reports.compare import Records, records_of
 from reports.drawing import palette
-from reports.sentences import resampled, sources
 from reports.statistics import detectable, holm, mcnemar, seeds_needed, wilcoxon
 from reports.table import Column, Entry, Table, Value
+from reports.words.sentences import resampled, sources
 
 if TYPE_CHECKING:
     from harness.store.store import Results

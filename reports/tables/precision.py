@@ -10,9 +10,9 @@ from reports.cells import Cell, cells, home, places
 from reports.compare import paired
 from reports.declared import design_of
 from reports.drawing import palette
-from reports.sentences import protocol
 from reports.statistics import Design, Interval, asked, pilot, two_stage
 from reports.table import Column, Entry, Table, Value
+from reports.words.sentences import protocol
 
 if TYPE_CHECKING:
     from harness.store.store import Results

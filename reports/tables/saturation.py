@@ -8,9 +8,9 @@ from reports.cells import Cell, cells, home, places
 from reports.compare import Records, records_of, reference
 from reports.drawing import palette, style
 from reports.figures.saturation import laws
-from reports.sentences import sources
 from reports.statistics import Law
 from reports.table import Column, Entry, Table, Value
+from reports.words.sentences import sources
 
 if TYPE_CHECKING:
     from harness.store.store import Results

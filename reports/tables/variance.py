@@ -10,11 +10,11 @@ import numpy as np
 from reports.cells import Cell, cells, home, places
 from reports.declared import design_of
 from reports.drawing import palette
-from reports.sentences import protocol
 from reports.spread.parts import of_cell
 from reports.statistics import Components
 from reports.statistics.costs import median
 from reports.table import Column, Entry, Table, Value
+from reports.words.sentences import protocol
 
 if TYPE_CHECKING:
     from harness.store.store import Results

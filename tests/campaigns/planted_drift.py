@@ -33,7 +33,7 @@ PLANTED = [
     (
         "releases",
         f"{RELEASES}::test_one_release_needs_no_word",
-        "reports/releases.py",
+        "reports/words/releases.py",
         "if len(seen) > 1:",
         "if seen:",
     ),

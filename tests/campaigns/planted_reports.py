@@ -245,9 +245,9 @@ SAID = [
     ("main", MAIN, 's["trials"] for s in some.values()', "1 for s in some.values()"),
     ("main", MAIN, "if c.trained and not c.tuned]", "if not c.tuned]"),
     ("main", MAIN, "{key}={search['values'][key]}", "{key}={search['trials']}"),
-    ("main", "reports/releases.py", "if len(seen) > 1:", "if len(seen) > 2:"),
-    ("main", "reports/sentences.py", "for w in CHOICES if w in {c.choice", "for w in CHOICES if w not in {c.choice"),
-    ("budget", "reports/sentences.py", "    found = [c for c in found if c.val]", "    found = [c for c in found if not c.val]"),
+    ("main", "reports/words/releases.py", "if len(seen) > 1:", "if len(seen) > 2:"),
+    ("main", "reports/words/sentences.py", "for w in CHOICES if w in {c.choice", "for w in CHOICES if w not in {c.choice"),
+    ("budget", "reports/words/sentences.py", "    found = [c for c in found if c.val]", "    found = [c for c in found if not c.val]"),
     ("cost", COST, "if len(hardware) > 1 else", "if len(hardware) > 2 else"),
     ("saturation", "reports/tables/saturation.py", "at most {within:g} points", "at most {2 * within:g} points"),
     ("data_fraction", "reports/tables/data_fraction.py", '{c.mean:.2f}" for at', '{c.mean:.1f}" for at'),
@@ -256,8 +256,8 @@ SAID = [
 PLANTED += [
     ("strays", STRAYS, "reports/statistics/intervals.py", "max(10.0, 5 * 1.4826", "max(0.0, 5 * 1.4826"),
     ("strays", STRAYS, "reports/statistics/intervals.py", "max(10.0, 5 * 1.4826", "max(10.0, 0 * 1.4826"),
-    ("strays", LEARNT, "reports/sentences.py", "*unreached(found), *strange(found)])", "*unreached(found)])"),
-    ("strays", LEARNT, "reports/sentences.py", "[*told, *unreached(found), *strange(found)]", "[*told, *unreached(found)]"),
+    ("strays", LEARNT, "reports/words/sentences.py", "*unreached(found), *strange(found)])", "*unreached(found)])"),
+    ("strays", LEARNT, "reports/words/sentences.py", "[*told, *unreached(found), *strange(found)]", "[*told, *unreached(found)]"),
 ]  # fmt: skip
 PLANTED += [("printed number", f"{CELLS}[{table}]", file, old, new) for table, file, old, new in PRINTED]
 PLANTED += [("printed number", f"{NOTES}[{table}]", file, old, new) for table, file, old, new in SAID]

@@ -11,8 +11,8 @@ import pytest
 from reports.cells import cells, home, leading
 from reports.compare import records_of
 from reports.declared import declared, leaves
-from reports.sentences import gaps, protocol
 from reports.statistics.stein import Design
+from reports.words.sentences import gaps, protocol
 
 
 def _of(results, **wanted):

@@ -191,7 +191,7 @@ def test_published_numbers_are_shown_and_never_compared(results):
 
 
 def test_the_recipe_is_whole_and_differences_are_named(making, tmp_path):
-    from reports.recipes import recipes
+    from reports.words.recipes import recipes
 
     study = making(seeds=1, methods=("zero_shot", "lora", "prefix"), budgets=("1%",), places=("synth_cuhk",),
                    holes=False, cross=False)  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from reports import page, releases
+from reports import page
+from reports.words import releases
 from reports.tables import main
 
 

@@ -18,7 +18,8 @@ from harness.store import rescored, schema
 from harness.store.files import shards
 from harness.store.store import Record, Store
 from harness.trial import row
-from reports import page, releases
+from reports import page
+from reports.words import releases
 from tests.campaigns.toy import PLACE, entry
 
 BY_HAND = [[1, 3], [2], [4, 5, 9]]
