@@ -6,8 +6,8 @@ import dataclasses
 import json
 
 from reports import page
-from reports.words import releases
 from reports.tables import main
+from reports.words import releases
 
 
 def under(study, *torch: str):
