@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, Towers, blocks, layers, options, scaled_width, towers
 from harness.adaptation.starts import FAN_IN, ZERO, Starts
-from harness.model.clip import Backbone, Shape, scaled_linear
+from harness.model.clip import Backbone, Shape
+from harness.model.parts.mlp import scaled_linear
 
 # of a `Bottleneck` called `inner`, in the methods that have one
 BOTTLENECK: Starts = {

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from harness.adaptation.method import Depth, blocks, layers, options
 from harness.adaptation.starts import XAVIER, ZERO, Sized, Starts
-from harness.model.clip import Backbone, QuickGELU, Shape
+from harness.model.clip import Backbone, Shape
+from harness.model.parts.mlp import QuickGELU
 
 
 @options

@@ -23,11 +23,12 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from harness.model.token_wise import token_wise
+from harness.model.parts.attention import Attention, row
+from harness.model.parts.mlp import Mlp
+from harness.model.parts.token_wise import token_wise
 
 
 @dataclass(frozen=True)
@@ -64,83 +65,6 @@ class Shape:
             return sum(p.numel() for p in Backbone(self).parameters())
 
 
-QUICK = 1.702
-
-
-class QuickGELU(nn.Module):
-    """x sigmoid(1.702 x) = silu(1.702 x) / 1.702, the activation of OpenAI's weights."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.silu(QUICK * x) / QUICK
-
-
-def scaled_linear(x: Tensor, linear: nn.Linear, by: Tensor | float) -> Tensor:
-    """`by * linear(x)` with the factor on the weights, which are fewer than what a training batch makes of them."""
-    return F.linear(x, by * linear.weight, None if linear.bias is None else by * linear.bias)
-
-
-class Attention(nn.Module):
-    """Multi-head attention with four plain projections and room for extra keys and values.
-
-    Each module in `prefix` maps the input [batch, tokens, d] to a pair (keys, values), each [length, d] or
-    [batch, length, d]; every token sees all of them, under a causal mask too.
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.q, self.k, self.v, self.out = (nn.Linear(width, width) for _ in range(4))
-        self.prefix = nn.ModuleList()
-
-    def forward(self, x: Tensor, causal: bool, at: int | Tensor | None = None) -> Tensor:
-        tokens = x.shape[1]
-        q, k, v = self.q(_row(x, at)), self.k(x), self.v(x)
-        for site in self.prefix:
-            keys, values = (part.to(k.dtype).expand(len(x), -1, -1) for part in site(x))
-            k, v = torch.cat([keys, k], dim=1), torch.cat([values, v], dim=1)
-        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
-        extra = k.shape[2] - tokens
-        mask = _causal(tokens, extra, x.device) if causal and (extra or at is not None) else None
-        mask = mask[at % tokens][:, None, None] if mask is not None and at is not None else mask
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=causal and mask is None)
-        return self.out(mixed.transpose(1, 2).flatten(2))
-
-
-def _row(x: Tensor, at: int | Tensor | None) -> Tensor:
-    """The tokens [batch, 1, d] at an index, or at indices [batch] that count from the last token, or all of them."""
-    if at is None or isinstance(at, int):
-        return x if at is None else x[:, at : at + 1]
-    return x[torch.arange(len(x), device=x.device), at][:, None]
-
-
-@functools.lru_cache(maxsize=64)
-def _causal(tokens: int, extra: int, device: torch.device) -> Tensor:
-    """Boolean mask [tokens, extra + tokens]: the extra keys are visible to all, the others to later tokens."""
-    seen = torch.ones(tokens, tokens, dtype=torch.bool, device=device).tril()
-    return torch.cat([torch.ones(tokens, extra, dtype=torch.bool, device=device), seen], dim=1)
-
-
-class Mlp(nn.Module):
-    """fc2(activation(fc1(x))), the feed-forward part of a block.
-
-    While it trains, the factors of quick GELU are put on the weights of plain linears: two passes over the widest
-    activations less, and as many in the backward pass.
-    """
-
-    folds = True  # float16 weights would be rounded by it
-
-    def __init__(self, width: int, hidden: int, quick_gelu: bool) -> None:
-        super().__init__()
-        self.fc1, self.act = nn.Linear(width, hidden), QuickGELU() if quick_gelu else nn.GELU()
-        self.fc2 = nn.Linear(hidden, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        plain = type(self.fc1) is type(self.fc2) is nn.Linear and type(self.act) is QuickGELU
-        if plain and self.folds and torch.is_grad_enabled():
-            return F.linear(F.silu(scaled_linear(x, self.fc1, QUICK)), (1 / QUICK) * self.fc2.weight, self.fc2.bias)
-        return self.fc2(self.act(self.fc1(x)))
-
-
 class Block(nn.Module):
     """One transformer block; the module docstring has its equations and sites."""
 
@@ -164,7 +88,7 @@ class Block(nn.Module):
         for site in self.beside_ln1:
             h = h + site(x)
         out = self.attn(h, causal, at)
-        x, h = _row(x, at), _row(h, at)
+        x, h = row(x, at), row(h, at)
         for site in self.after_attn:
             out = site(out)
         for site in self.beside_attn:
@@ -223,7 +147,7 @@ class Tower(nn.Module):
                 x = checkpoint(block, x, self.causal, place, use_reentrant=False)
             else:
                 x = block(x, self.causal, place)
-        return (x if x.shape[1] == 1 else _row(x, at))[:, 0]
+        return (x if x.shape[1] == 1 else row(x, at))[:, 0]
 
     def pool(self, x: Tensor) -> Tensor:
         """Pooled tokens [batch, width] to features [batch, embed]."""

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harness.errors import EnvironmentFault, UserError
-from harness.model.clip import Backbone, ImageTower, Mlp, TextTower
+from harness.model.clip import Backbone, ImageTower, TextTower
+from harness.model.parts.mlp import Mlp
 
 LINEARS = (nn.Linear, nn.Conv2d)
 TABLES = (nn.Embedding, ImageTower, TextTower)

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.model.clip import Backbone, Block, QuickGELU, TextTower, Tower
+from harness.model.clip import Backbone, Block, TextTower, Tower
+from harness.model.parts.attention import attend
+from harness.model.parts.mlp import QuickGELU
 
 HEAD = 64  # width of an attention head
 
@@ -38,7 +39,7 @@ class CrossAttention(nn.Module):
         """Queries of x [B, L, d], keys and values of `other` [B, N, d]: [B, L, d]."""
         parts = (self.q(x), self.k(other), self.v(other))
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
-        return self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return self.out(attend(q, k, v).transpose(1, 2).flatten(2))
 
 
 class Interaction(nn.Module):

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from harness.errors import UserError
 from harness.model.clip import Block
 from harness.model.names import theirs as renamed
+from harness.model.parts.token_wise import token_wise
 from harness.model.state_dict import from_state, resize_position
-from harness.model.token_wise import token_wise
 from harness.model.weights import Source, identity, load, pixels, shape
 from harness.registry import find
 
