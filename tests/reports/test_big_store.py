@@ -41,7 +41,7 @@ print(use.ru_utime + use.ru_stime)
 
 REPORT = """
 import resource, sys
-from harness.store import Store
+from harness.store.store import Store
 from reports.page import report
 results = Store(sys.argv[1]).read("big")
 reading = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
