@@ -24,8 +24,8 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_reading_a_split_for_a_trial_leaves_the_maps(data):
-    assert not (data / ".cache").exists()
+def test_reading_a_split_for_a_trial_leaves_the_maps(tmp_path):
+    data = tmp_path
     splits.part(TINY, data, "test", Source("tiny"))
     (folder,) = (data / ".cache/maps").iterdir()
     assert folder.name == f"synth_cuhk-{splits.identity(TINY, data)}"

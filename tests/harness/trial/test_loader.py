@@ -31,6 +31,7 @@ def part(tmp_path_factory):
 
 def train(part, method: str, recipe: Recipe, shared: bool, cache=None):
     backbone = disturb(random(shape(SOURCE)))
+    torch.manual_seed(0)  # of which methods draw their start
     find("methods", method).Method().attach(backbone)
     loader = Loader(SOURCE, recipe, 0, torch.device("cpu"), cache)
     batches, steps = loader.batches(part)

@@ -45,9 +45,9 @@ def test_identity_follows_the_contents_not_the_place(data, tmp_path):
 
 
 def test_root_names_the_folder_of_a_real_data_set(data):
+    drawn = splits.splits(TINY, data)
     folder = next((data / "synth_cuhk").glob("synth_cuhk-*-tiny-seed0"))
     real = splits.splits({"dataset": "cuhk_pedes", "options": {"root": str(folder / "CUHK-PEDES")}}, data)
-    drawn = splits.splits(TINY, data)
     assert real["train"].captions == drawn["train"].captions
 
 
