@@ -14,14 +14,12 @@ from reports.cells import Cell
 from reports.declared import remembered
 from reports.statistics import (
     Difference,
-    Interval,
     by_seed,
     difference,
     holm,
-    over_seeds,
-    two_stage,
     two_stage_difference,
 )
+from reports.table import Entry, Value
 
 if TYPE_CHECKING:
     from harness.store.store import Results
@@ -134,15 +132,7 @@ class Records:
         pair = self.aligned(a, b, metric)
         if pair is not None:
             return difference(*pair)
-        gaps = paired(a, b)
-        if not gaps:
-            return None
-        values = np.array(list(gaps.values()))
-        return (
-            two_stage_difference(values, list(gaps), a.design.first)
-            if a.design
-            else by_seed(values, np.zeros(len(values)))
-        )
+        return gap_over_seeds(a, b)
 
     def ties(self, cells: Sequence[Cell], metric: str, level: float = 0.05) -> tuple[Cell | None, list[Cell]]:
         """The cell with the best mean, and the others that cannot be told from it (Holm over the comparisons)."""
@@ -170,14 +160,23 @@ def paired(a: Cell, b: Cell) -> dict[int, float]:
     }
 
 
-def gap_over_seeds(a: Cell, b: Cell) -> Interval | None:
+def gap_over_seeds(a: Cell, b: Cell) -> Difference | None:
     """A minus B in points, paired by seed, with the interval of the study's design over seeds alone; None where the
     two have no seed in common."""
     gaps = paired(a, b)
     if not gaps:
         return None
     values = np.array(list(gaps.values()))
-    return two_stage(values, list(gaps), a.design.first) if a.design else over_seeds(values)
+    return (
+        two_stage_difference(values, list(gaps), a.design.first) if a.design else by_seed(values, np.zeros(len(values)))
+    )
+
+
+def adjust(rows: Sequence[dict[str, Entry]]) -> None:
+    """Holm's correction over those rows of a table that have a p-value as `p`, which becomes what is shown."""
+    known = [(row, p) for row in rows if isinstance(p := row.get("p"), float)]
+    for (row, _), p in zip(known, holm(np.array([p for _, p in known])), strict=True):
+        row["p"] = Value(float(p), digits=3, text="<0.001" if p < 0.001 else "")
 
 
 def _shared(a: Cell, b: Cell) -> list[tuple[str, str]]:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from reports.cells import cells, home, places
-from reports.compare import records_of
+from reports.compare import adjust, records_of
 from reports.declared import declared
 from reports.drawing import palette, style
 from reports.figures.ablation import groups, parts
-from reports.statistics import holm
 from reports.table import Column, Entry, Table, Value
 from reports.words.sentences import means, protocol, resampled
 
@@ -49,7 +46,7 @@ def draw(results: Results, metric: str = "R1") -> Table:
                 row["difference"] = Value(None) if gap is None else Value.of(gap.interval)
                 row["p"] = None if gap is None else gap.p
                 rows.append(row)
-            _adjust(rows[breaks[-1] :])
+            adjust(rows[breaks[-1] :])
     columns = (
         Column("dataset", "Dataset", align="l"),
         Column("budget", "Budget"),
@@ -68,10 +65,3 @@ def draw(results: Results, metric: str = "R1") -> Table:
         "* one seed, or fewer seeds than declared",
     )
     return Table("Ablation", columns, tuple(rows), notes, tuple(breaks), "ablation")
-
-
-def _adjust(rows: list[dict]) -> None:
-    """Holm's correction over the rows that have a p-value."""
-    known = [row for row in rows if row["p"] is not None]
-    for row, p in zip(known, holm(np.array([row["p"] for row in known])), strict=True):
-        row["p"] = Value(float(p), digits=3, text="<0.001" if p < 0.001 else "")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from reports.cells import Cell, cells, home, places
-from reports.compare import gap_over_seeds, records_of, reference
+from reports.compare import adjust, gap_over_seeds, records_of, reference
 from reports.declared import design_of
 from reports.drawing import palette, style
-from reports.statistics import holm
 from reports.table import Column, Entry, Table, Value
 from reports.words.sentences import protocol, resampled
 
@@ -31,22 +28,19 @@ def draw(results: Results, metric: str = "R1") -> Table:
     breaks = []
     for place in places(found):
         breaks.append(len(rows))
-        known: list[tuple[dict[str, Entry], float]] = []
         for c, full in _pairs([c for c in found if c.dataset == place]):
             row: dict[str, Entry] = {"dataset": palette.name(place), "method": c.series, "budget": c.budget}
             row["trained"] = Value(c.trained, digits=0, text="" if c.trained is None else style.count(c.trained))
             row["score"] = Value.of(c.interval, c.story, mark="*" if c.status in ("single", "partial") else "")
             alone = gap_over_seeds(c, full) if full else None
             if full and alone:
-                row["seeds"] = Value.of(alone)
-                row["pairs"] = alone.n
+                row["seeds"] = Value.of(alone.interval)
+                row["pairs"] = alone.interval.n
                 gap = records.difference(c, full, metric)
                 if gap is not None:
-                    row["people"] = Value.of(gap.interval)
-                    known.append((row, gap.p))
+                    row |= {"people": Value.of(gap.interval), "p": gap.p}
             rows.append(row)
-        for (row, _), p in zip(known, holm(np.array([p for _, p in known])), strict=True):
-            row["p"] = Value(float(p), digits=3, text="<0.001" if p < 0.001 else "")
+        adjust(rows[breaks[-1] :])
     columns = (
         Column("dataset", "Dataset", align="l"),
         Column("method", "Method", align="l"),

@@ -158,9 +158,9 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     (
         "kind 8",
         f"{CELLS}[ablation]",
-        "reports/tables/ablation.py",
-        'holm(np.array([row["p"] for row in known]))',
-        'np.array([row["p"] for row in known])',
+        "reports/compare.py",
+        "holm(np.array([p for _, p in known]))",
+        "np.array([p for _, p in known])",
     ),
     ("kind 8", NEAREST, "reports/tables/saturation.py", "near[0].trained", "near[-1].trained"),
     (
@@ -235,10 +235,10 @@ PRINTED = [
         'adjusted = [holm(np.array([row["p"]]))[0] for row in rows[start:]]',
     ),
     ("data_fraction", "reports/tables/data_fraction.py", "style.percent(x)} %", "style.percent(x / 100)} %"),
-    ("against_full", AGAINST, "holm(np.array([p for _, p in known]))", "np.array([p for _, p in known])"),
-    ("against_full", AGAINST, "known.append((row, gap.p))", "known.append((row, gap.p)) if c.budget else None"),
+    ("against_full", "reports/compare.py", "holm(np.array([p for _, p in known]))", "np.array([p for _, p in known])"),
+    ("against_full", AGAINST, '"p": gap.p}', '"p": gap.p if c.budget else None}'),
     ("against_full", AGAINST, "alone = gap_over_seeds(c, full)", "alone = gap_over_seeds(full, c)"),
-    ("against_full of width", "reports/compare.py", "list(gaps), a.design.first) if a.design else over_seeds(values)", "list(gaps), 99) if a.design else over_seeds(values)"),
+    ("against_full of width", "reports/compare.py", "list(gaps), a.design.first) if a.design else by_seed", "list(gaps), 99) if a.design else by_seed"),
 ]  # fmt: skip
 SAID = [
     ("main", MAIN, 's["seconds"] / s.get("shared_by", 1)', 's["seconds"]'),

@@ -26,6 +26,7 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def test_reading_a_split_for_a_trial_leaves_the_maps(tmp_path):
     data = tmp_path
+    assert not (data / ".cache").exists()
     splits.part(TINY, data, "test", Source("tiny"))
     (folder,) = (data / ".cache/maps").iterdir()
     assert folder.name == f"synth_cuhk-{splits.identity(TINY, data)}"
